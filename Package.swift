@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// One set of rules for every target of ours: Swift 6 mode, no unsafe code by accident, no warning tolerated.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    // `Span`-returning properties and our own non-escapable cursors need it (NIO and swift-collections enable it too).
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+    name: "swift-scp",
+    products: [
+        .library(name: "SCP", targets: ["SCP"]),
+        .library(name: "SCPGcrypt", targets: ["SCPGcrypt"]),
+        .library(name: "SCPNIO", targets: ["SCPNIO"]),
+        .library(name: "SCPSimulation", targets: ["SCPSimulation"]),
+        .executable(name: "sechan", targets: ["sechan"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    ],
+    targets: [
+        // The engine: a pure state machine that imports nothing.
+        .target(name: "SCP", swiftSettings: settings),
+
+        // The default crypto provider, on libgcrypt.
+        .systemLibrary(
+            name: "CGcrypt",
+            pkgConfig: "libgcrypt",
+            providers: [.apt(["libgcrypt20-dev"]), .brew(["libgcrypt"])]
+        ),
+        .target(name: "CGcryptShims", dependencies: ["CGcrypt"]),
+        .target(name: "SCPGcrypt", dependencies: ["SCP", "CGcrypt", "CGcryptShims"], swiftSettings: settings),
+
+        // Adapters.
+        .target(name: "SCPSimulation", dependencies: ["SCP"], swiftSettings: settings),
+        .target(
+            name: "SCPNIO",
+            dependencies: [
+                "SCP",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ],
+            swiftSettings: settings
+        ),
+
+        // Programs.
+        .executableTarget(
+            name: "sechan",
+            dependencies: [
+                "SCP", "SCPGcrypt", "SCPNIO",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(name: "PollLoopExample", dependencies: ["SCP", "SCPGcrypt"], swiftSettings: settings),
+
+        // Tests.
+        .testTarget(name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
+        .testTarget(name: "SCPGcryptTests", dependencies: ["SCP", "SCPGcrypt"], swiftSettings: settings),
+        .testTarget(
+            name: "SCPNIOTests",
+            dependencies: [
+                "SCP", "SCPGcrypt", "SCPNIO",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SCPSimulationTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
+        .testTarget(name: "SechanTests", dependencies: ["sechan", "SCP", "SCPGcrypt"], swiftSettings: settings),
+        .testTarget(name: "ConformanceTests", swiftSettings: settings),
+    ]
+)
