@@ -53,7 +53,7 @@ public protocol RecordProtection: Sendable {
 
     /// HKDF-Extract (RFC 5869 2.2) into `output`, which has 32 bytes.
     func extract(salt: Span<UInt8>, inputKeyMaterial: Span<UInt8>, into output: Secret) throws(CryptoError)
-    /// HKDF-Expand (RFC 5869 2.3); `output` has 1...8160 bytes.
+    /// HKDF-Expand (RFC 5869 2.3); `pseudorandomKey` has at least 32 bytes, `output` has 1...8160.
     func expand(_ pseudorandomKey: Span<UInt8>, info: Span<UInt8>, into output: Secret) throws(CryptoError)
 
     /// Fills the span with bytes fit for keys.

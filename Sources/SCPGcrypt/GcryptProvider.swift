@@ -1,0 +1,70 @@
+public import SCP
+
+/// Cryptography from libgcrypt 1.10 or later.
+///
+/// Copies share one pool of handles, and any number of threads may use one provider. Its X25519 is correct but not
+/// constant-time (``Diagnostics/hasConstantTimeKeyAgreement``): where an attacker can measure this machine closely, join
+/// another backend's ``KeyAgreement`` with it through ``CombinedProvider``.
+public struct GcryptProvider: CryptoProvider {
+    private let pool = HandlePool()
+
+    /// A provider whose library has proved itself: the right version, not in FIPS mode, known answers correct.
+    ///
+    /// Initialises libgcrypt unless the host program has; a host that wants libgcrypt's secure memory does that before.
+    /// - Parameter allowingTableAES: Accept a processor on which AES-GCM reads tables at secret addresses.
+    public init(allowingTableAES: Bool = false) throws(GcryptError) {
+        try Library.setUp()
+        guard allowingTableAES || Diagnostics.current().hasConstantTimeAES else { throw .noConstantTimeAES }
+        if let failure = GcryptProvider.selfTestFailure { throw .selfTestFailed(failure) }
+    }
+
+    /// For the self-test, which runs before any provider may be had.
+    private init(untested: Void) {}
+
+    /// The first primitive with a wrong known answer; found once in the process.
+    private static let selfTestFailure = KnownAnswers.published.firstFailure(of: GcryptProvider(untested: ()))
+
+    public func privateKey(_ scalar: Secret) throws(CryptoError) -> GcryptPrivateKey { try GcryptPrivateKey(scalar) }
+
+    public func publicKey(of key: GcryptPrivateKey) throws(CryptoError) -> PublicKey { key.publicKey }
+
+    public func sharedSecret(_ key: GcryptPrivateKey, with peer: PublicKey) throws(CryptoError) -> Secret {
+        guard !peer.isLowOrder else { throw .invalidPublicKey }
+        let secret = Secret(count: PublicKey.size)
+        // The shim refuses an all-zero product.
+        try secret.withMutableBytes { bytes throws(CryptoError) in
+            try Library.x25519(key.scalar, peer, into: &bytes)
+        }
+        return secret
+    }
+
+    public func cipher(_ key: Secret) throws(CryptoError) -> GcryptCipher { try GcryptCipher(key) }
+
+    public func authenticator(_ key: Secret) throws(CryptoError) -> GcryptAuthenticator {
+        try GcryptAuthenticator(key)
+    }
+
+    public func hash(_ first: Span<UInt8>, _ second: Span<UInt8>) throws(CryptoError) -> Digest {
+        try Library.sha256(first, second)
+    }
+
+    public func extract(salt: Span<UInt8>, inputKeyMaterial: Span<UInt8>, into output: Secret) throws(CryptoError) {
+        try pool.withHandle { handle throws(CryptoError) in
+            try output.withMutableBytes { bytes throws(CryptoError) in
+                try handle.extract(salt: salt, inputKeyMaterial: inputKeyMaterial, into: &bytes)
+            }
+        }
+    }
+
+    public func expand(_ pseudorandomKey: Span<UInt8>, info: Span<UInt8>, into output: Secret) throws(CryptoError) {
+        try pool.withHandle { handle throws(CryptoError) in
+            try output.withMutableBytes { bytes throws(CryptoError) in
+                try handle.expand(pseudorandomKey, info: info, into: &bytes)
+            }
+        }
+    }
+
+    /// libgcrypt's generator, seeded by the kernel. It ends the process itself when the kernel has no entropy, so this
+    /// never throws.
+    public func fillRandom(_ bytes: inout MutableSpan<UInt8>) throws(CryptoError) { Library.fillRandom(&bytes) }
+}

@@ -1,0 +1,132 @@
+import CGcryptShims
+import SCP
+
+/// A `gcry_cipher` handle with one AES-256-GCM key, reused for every frame under it.
+@safe
+final class CipherHandle {
+    private let handle: OpaquePointer
+
+    init(_ key: Secret) throws(CryptoError) {
+        guard key.count == Int(CGC_KEY_SIZE) else { throw .invalidLength }
+        var opened: OpaquePointer?
+        let code = unsafe key.bytes.withUnsafeBufferPointer { unsafe cgc_cipher_open(&opened, $0.baseAddress) }
+        try Library.check(code)
+        guard let opened = unsafe opened else { throw .backend(code) }
+        unsafe handle = opened
+    }
+
+    deinit { unsafe cgc_cipher_close(handle) }
+
+    enum Direction { case seal, unseal }
+
+    /// Seals or opens `buffer[range]`; the tag's place is the 16 bytes that follow. Ranges outside are an error.
+    func apply(
+        _ direction: Direction, _ buffer: inout MutableSpan<UInt8>, _ range: Range<Int>, nonce: Nonce,
+        authenticating header: Span<UInt8>
+    ) throws(CryptoError) {
+        guard range.lowerBound >= 0, range.upperBound <= buffer.count,
+            buffer.count - range.upperBound >= Int(CGC_GCM_TAG_SIZE)
+        else { throw .invalidLength }
+        let code: cgc_code? = unsafe buffer.withUnsafeMutableBufferPointer { buffer in
+            // Not nil: at least the tag is in there.
+            guard let base = buffer.baseAddress else { return nil }
+            let data = unsafe base + range.lowerBound
+            let tag = unsafe base + range.upperBound
+            return unsafe header.withUnsafeBufferPointer { header in
+                unsafe nonce.span.withUnsafeBufferPointer { nonce in
+                    switch direction {
+                    case .seal:
+                        unsafe cgc_cipher_seal(
+                            handle, nonce.baseAddress, header.baseAddress, header.count, data, range.count, tag)
+                    case .unseal:
+                        unsafe cgc_cipher_unseal(
+                            handle, nonce.baseAddress, header.baseAddress, header.count, data, range.count, tag)
+                    }
+                }
+            }
+        }
+        guard let code else { throw .invalidLength }
+        try Library.check(code)
+    }
+}
+
+/// A `gcry_md` handle for HMAC-SHA-256.
+///
+/// Sendable, though libgcrypt wants one thread at a time in a handle: whoever passes it to another thread does so
+/// through a lock (``HandlePool``) or not at all (``GcryptAuthenticator`` is not `Sendable`).
+@safe
+final class HMACHandle: @unchecked Sendable {
+    private let handle: OpaquePointer
+
+    /// A handle without a key.
+    init() throws(CryptoError) {
+        var opened: OpaquePointer?
+        let code = unsafe cgc_hmac_open(&opened)
+        try Library.check(code)
+        guard let opened = unsafe opened else { throw .backend(code) }
+        unsafe handle = opened
+    }
+
+    deinit { unsafe cgc_hmac_close(handle) }
+
+    func setKey(_ key: Span<UInt8>) throws(CryptoError) {
+        try Library.check(
+            unsafe key.withUnsafeBufferPointer { unsafe cgc_hmac_set_key(handle, $0.baseAddress, $0.count) })
+    }
+
+    func forgetKey() throws(CryptoError) { try Library.check(unsafe cgc_hmac_forget_key(handle)) }
+
+    func authenticate(_ bytes: Span<UInt8>) throws(CryptoError) -> Digest {
+        var digest = Digest(repeating: 0)
+        var output = digest.mutableSpan
+        let code = unsafe output.withUnsafeMutableBufferPointer { output in
+            unsafe bytes.withUnsafeBufferPointer {
+                unsafe cgc_hmac_compute(handle, output.baseAddress, $0.baseAddress, $0.count)
+            }
+        }
+        try Library.check(code)
+        return digest
+    }
+
+    func verify(_ tag: Span<UInt8>, of bytes: Span<UInt8>) throws(CryptoError) -> Bool {
+        // The length is no secret; the shim compares 32 bytes and nothing else.
+        guard tag.count == Int(CGC_DIGEST_SIZE) else { return false }
+        let code = unsafe tag.withUnsafeBufferPointer { tag in
+            unsafe bytes.withUnsafeBufferPointer {
+                unsafe cgc_hmac_verify(handle, tag.baseAddress, $0.baseAddress, $0.count)
+            }
+        }
+        if code == CGC_AUTHENTICATION_FAILED { return false }
+        try Library.check(code)
+        return true
+    }
+
+    func extract(
+        salt: Span<UInt8>, inputKeyMaterial: Span<UInt8>, into output: inout MutableSpan<UInt8>
+    ) throws(CryptoError) {
+        guard output.count == Int(CGC_DIGEST_SIZE) else { throw .invalidLength }
+        let code = unsafe output.withUnsafeMutableBufferPointer { output in
+            unsafe salt.withUnsafeBufferPointer { salt in
+                unsafe inputKeyMaterial.withUnsafeBufferPointer {
+                    unsafe cgc_hkdf_extract(
+                        handle, output.baseAddress, salt.baseAddress, salt.count, $0.baseAddress, $0.count)
+                }
+            }
+        }
+        try Library.check(code)
+    }
+
+    func expand(
+        _ pseudorandomKey: Span<UInt8>, info: Span<UInt8>, into output: inout MutableSpan<UInt8>
+    ) throws(CryptoError) {
+        let code = unsafe output.withUnsafeMutableBufferPointer { output in
+            unsafe pseudorandomKey.withUnsafeBufferPointer { key in
+                unsafe info.withUnsafeBufferPointer {
+                    unsafe cgc_hkdf_expand(
+                        handle, output.baseAddress, output.count, key.baseAddress, key.count, $0.baseAddress, $0.count)
+                }
+            }
+        }
+        try Library.check(code)
+    }
+}
