@@ -20,24 +20,27 @@ cgc_code cgc_sha256(uint8_t *digest, const uint8_t *first, size_t first_count, c
     return gcry_err_code(gcry_md_hash_buffers(GCRY_MD_SHA256, 0, digest, pieces, 2));
 }
 
-/* 2.7 us, as every gcry_md_open polls the random source: open once, set keys often. */
-cgc_code cgc_hmac_open(cgc_hmac **hmac) {
-    gcry_md_hd_t handle = NULL;
-    gcry_error_t error = gcry_md_open(&handle, GCRY_MD_SHA256, GCRY_MD_FLAG_HMAC);
+static cgc_code open_handle(gcry_md_hd_t *handle, const uint8_t *key, size_t count) {
+    gcry_error_t error = gcry_md_open(handle, GCRY_MD_SHA256, GCRY_MD_FLAG_HMAC);
 
-    *hmac = error == 0 ? (cgc_hmac *)handle : NULL;
+    if (error == 0) error = gcry_md_setkey(*handle, count > 0 ? key : nothing, count);
+    if (error != 0) {
+        gcry_md_close(*handle);
+        *handle = NULL;
+    }
     return gcry_err_code(error);
+}
+
+cgc_code cgc_hmac_open(cgc_hmac **hmac, const uint8_t *key, size_t count) {
+    gcry_md_hd_t handle = NULL;
+    cgc_code code = open_handle(&handle, key, count);
+
+    *hmac = (cgc_hmac *)handle;
+    return code;
 }
 
 /* libgcrypt wipes the handle, secure memory or not. */
 void cgc_hmac_close(cgc_hmac *hmac) { gcry_md_close(unwrap(hmac)); }
-
-cgc_code cgc_hmac_set_key(cgc_hmac *hmac, const uint8_t *key, size_t count) {
-    return gcry_err_code(gcry_md_setkey(unwrap(hmac), count > 0 ? key : nothing, count));
-}
-
-/* Setting a key computes both pads anew and resets, which overwrites the key, the state and the last partial block. */
-cgc_code cgc_hmac_forget_key(cgc_hmac *hmac) { return cgc_hmac_set_key(hmac, nothing, 0); }
 
 /* The MAC of what was written, in libgcrypt's own memory until the next reset; NULL on failure. */
 static const uint8_t *finish(gcry_md_hd_t handle) { return gcry_md_read(handle, GCRY_MD_SHA256); }
@@ -73,29 +76,33 @@ cgc_code cgc_hmac_verify(cgc_hmac *hmac, const uint8_t *tag, const uint8_t *byte
     return differs(value, tag) != 0 ? CGC_AUTHENTICATION_FAILED : GPG_ERR_NO_ERROR;
 }
 
-cgc_code cgc_hkdf_extract(cgc_hmac *hmac, uint8_t *output, const uint8_t *salt, size_t salt_count,
-                          const uint8_t *material, size_t material_count) {
-    cgc_code code = cgc_hmac_set_key(hmac, salt, salt_count);
+/*
+ * Key derivation opens a handle for each key. Reusing one would save 0.05 us (2.3 us under a host's generator), need a
+ * lock or a pool, and keep the traces of one key inside while the next is set.
+ */
+cgc_code cgc_hkdf_extract(uint8_t *output, const uint8_t *salt, size_t salt_count, const uint8_t *material,
+                          size_t material_count) {
+    gcry_md_hd_t handle = NULL;
+    cgc_code code = open_handle(&handle, salt, salt_count);
+    const uint8_t *value = code == 0 ? mac(handle, material, material_count) : NULL;
 
-    if (code == 0) code = cgc_hmac_compute(hmac, output, material, material_count);
-    if (code != 0) cgc_wipe(output, CGC_DIGEST_SIZE);
+    if (value != NULL) {
+        memcpy(output, value, CGC_DIGEST_SIZE);
+    } else {
+        cgc_wipe(output, CGC_DIGEST_SIZE);
+        if (code == 0) code = GPG_ERR_INTERNAL;
+    }
+    gcry_md_close(handle);
     return code;
 }
 
-cgc_code cgc_hkdf_expand(cgc_hmac *hmac, uint8_t *output, size_t output_count, const uint8_t *key, size_t key_count,
-                         const uint8_t *info, size_t info_count) {
-    gcry_md_hd_t handle = unwrap(hmac);
-    cgc_code code = CGC_INVALID_LENGTH;
+/* T(n) = HMAC(key, T(n-1) || info || n). T(n-1) is read from the output, so no copy of it needs wiping. */
+static cgc_code expand(gcry_md_hd_t handle, uint8_t *output, size_t output_count, const uint8_t *info,
+                       size_t info_count) {
     uint8_t counter = 0;
-    size_t done = 0;
 
-    if (output_count >= 1 && output_count <= CGC_HKDF_OUTPUT_LIMIT && key_count >= CGC_DIGEST_SIZE)
-        code = cgc_hmac_set_key(hmac, key, key_count);
-
-    /* T(n) = HMAC(key, T(n-1) || info || n). T(n-1) is read from the output, so no copy of it needs wiping. */
-    while (code == 0 && done < output_count) {
+    for (size_t done = 0; done < output_count; done += CGC_DIGEST_SIZE) {
         size_t rest = output_count - done;
-        size_t take = rest < CGC_DIGEST_SIZE ? rest : CGC_DIGEST_SIZE;
         const uint8_t *block;
 
         counter++;
@@ -104,13 +111,21 @@ cgc_code cgc_hkdf_expand(cgc_hmac *hmac, uint8_t *output, size_t output_count, c
         if (info_count > 0) gcry_md_write(handle, info, info_count);
         gcry_md_write(handle, &counter, 1);
         block = finish(handle);
-        if (block == NULL) {
-            code = GPG_ERR_INTERNAL;
-        } else {
-            memcpy(output + done, block, take);
-            done += take;
-        }
+        if (block == NULL) return GPG_ERR_INTERNAL;
+        memcpy(output + done, block, rest < CGC_DIGEST_SIZE ? rest : CGC_DIGEST_SIZE);
     }
+    return GPG_ERR_NO_ERROR;
+}
+
+cgc_code cgc_hkdf_expand(uint8_t *output, size_t output_count, const uint8_t *key, size_t key_count,
+                         const uint8_t *info, size_t info_count) {
+    gcry_md_hd_t handle = NULL;
+    cgc_code code = CGC_INVALID_LENGTH;
+
+    if (output_count >= 1 && output_count <= CGC_HKDF_OUTPUT_LIMIT && key_count >= CGC_DIGEST_SIZE)
+        code = open_handle(&handle, key, key_count);
+    if (code == 0) code = expand(handle, output, output_count, info, info_count);
     if (code != 0) cgc_wipe(output, output_count);
+    gcry_md_close(handle);
     return code;
 }

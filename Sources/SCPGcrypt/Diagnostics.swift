@@ -5,9 +5,13 @@ extension GcryptProvider {
         public let version: String
         /// The processor features that libgcrypt uses, in its own names.
         public let hardwareFeatures: [String]
+        /// libgcrypt's name for its random generator: "system" is the kernel's, which a ``GcryptProvider`` chooses;
+        /// "standard" is its own, chosen by a host program.
+        public let randomSource: String
         /// In FIPS mode no ``GcryptProvider`` can be made.
         public let isFIPSMode: Bool
-        /// Whether a host program had initialised libgcrypt first, so that its choices hold.
+        /// Whether a host program had begun with libgcrypt first, so that its choices hold. libgcrypt then frees some
+        /// blocks with traces of keys unwiped, unless the host's allocation handlers wipe.
         public let isInitializedByHost: Bool
 
         /// Whether AES-256-GCM runs on processor instructions instead of tables.
@@ -20,7 +24,7 @@ extension GcryptProvider {
         public static func current() -> Diagnostics { Library.diagnostics() }
 
         /// AES rounds and GHASH must both be instructions: either one alone leaves the other's table.
-        static func haveConstantTimeAES(_ features: [String]) -> Bool {
+        package static func haveConstantTimeAES(_ features: [String]) -> Bool {
             let pairs = [("intel-aesni", "intel-pclmul"), ("arm-aes", "arm-pmull")]
             return pairs.contains { features.contains($0.0) && features.contains($0.1) }
         }

@@ -47,10 +47,7 @@ public final class GcryptCipher: RecordCipher {
 public final class GcryptAuthenticator: RecordAuthenticator {
     private let handle: HMACHandle
 
-    init(_ key: Secret) throws(CryptoError) {
-        handle = try HMACHandle()
-        try handle.setKey(key.bytes)
-    }
+    init(_ key: Secret) throws(CryptoError) { handle = try HMACHandle(key) }
 
     public func authenticate(_ bytes: Span<UInt8>) throws(CryptoError) -> Digest { try handle.authenticate(bytes) }
 

@@ -2,12 +2,10 @@ public import SCP
 
 /// Cryptography from libgcrypt 1.10 or later.
 ///
-/// Copies share one pool of handles, and any number of threads may use one provider. Its X25519 is correct but not
+/// It has no state of its own: any number of threads may use one. Its X25519 is correct but not
 /// constant-time (``Diagnostics/hasConstantTimeKeyAgreement``): where an attacker can measure this machine closely, join
 /// another backend's ``KeyAgreement`` with it through ``CombinedProvider``.
 public struct GcryptProvider: CryptoProvider {
-    private let pool = HandlePool()
-
     /// A provider whose library has proved itself: the right version, not in FIPS mode, known answers correct.
     ///
     /// Initialises libgcrypt unless the host program has; a host that wants libgcrypt's secure memory does that before.
@@ -16,6 +14,12 @@ public struct GcryptProvider: CryptoProvider {
         try Library.setUp()
         guard allowingTableAES || Diagnostics.current().hasConstantTimeAES else { throw .noConstantTimeAES }
         if let failure = GcryptProvider.selfTestFailure { throw .selfTestFailed(failure) }
+    }
+
+    /// Like ``init(allowingTableAES:)``, but with answers of the caller's: wrong ones must be found.
+    package init(proving answers: KnownAnswers) throws(GcryptError) {
+        try Library.setUp()
+        if let failure = answers.firstFailure(of: GcryptProvider(untested: ())) { throw .selfTestFailed(failure) }
     }
 
     /// For the self-test, which runs before any provider may be had.
@@ -49,22 +53,17 @@ public struct GcryptProvider: CryptoProvider {
     }
 
     public func extract(salt: Span<UInt8>, inputKeyMaterial: Span<UInt8>, into output: Secret) throws(CryptoError) {
-        try pool.withHandle { handle throws(CryptoError) in
-            try output.withMutableBytes { bytes throws(CryptoError) in
-                try handle.extract(salt: salt, inputKeyMaterial: inputKeyMaterial, into: &bytes)
-            }
+        try output.withMutableBytes { bytes throws(CryptoError) in
+            try Library.extract(salt: salt, inputKeyMaterial: inputKeyMaterial, into: &bytes)
         }
     }
 
     public func expand(_ pseudorandomKey: Span<UInt8>, info: Span<UInt8>, into output: Secret) throws(CryptoError) {
-        try pool.withHandle { handle throws(CryptoError) in
-            try output.withMutableBytes { bytes throws(CryptoError) in
-                try handle.expand(pseudorandomKey, info: info, into: &bytes)
-            }
+        try output.withMutableBytes { bytes throws(CryptoError) in
+            try Library.expand(pseudorandomKey, info: info, into: &bytes)
         }
     }
 
-    /// libgcrypt's generator, seeded by the kernel. It ends the process itself when the kernel has no entropy, so this
-    /// never throws.
+    /// From the kernel through libgcrypt, which ends the process itself when there is no entropy: this never throws.
     public func fillRandom(_ bytes: inout MutableSpan<UInt8>) throws(CryptoError) { Library.fillRandom(&bytes) }
 }

@@ -50,31 +50,20 @@ final class CipherHandle {
     }
 }
 
-/// A `gcry_md` handle for HMAC-SHA-256.
-///
-/// Sendable, though libgcrypt wants one thread at a time in a handle: whoever passes it to another thread does so
-/// through a lock (``HandlePool``) or not at all (``GcryptAuthenticator`` is not `Sendable`).
+/// A `gcry_md` handle with one HMAC-SHA-256 key, reused for every message under it.
 @safe
-final class HMACHandle: @unchecked Sendable {
+final class HMACHandle {
     private let handle: OpaquePointer
 
-    /// A handle without a key.
-    init() throws(CryptoError) {
+    init(_ key: Secret) throws(CryptoError) {
         var opened: OpaquePointer?
-        let code = unsafe cgc_hmac_open(&opened)
+        let code = unsafe key.bytes.withUnsafeBufferPointer { unsafe cgc_hmac_open(&opened, $0.baseAddress, $0.count) }
         try Library.check(code)
         guard let opened = unsafe opened else { throw .backend(code) }
         unsafe handle = opened
     }
 
     deinit { unsafe cgc_hmac_close(handle) }
-
-    func setKey(_ key: Span<UInt8>) throws(CryptoError) {
-        try Library.check(
-            unsafe key.withUnsafeBufferPointer { unsafe cgc_hmac_set_key(handle, $0.baseAddress, $0.count) })
-    }
-
-    func forgetKey() throws(CryptoError) { try Library.check(unsafe cgc_hmac_forget_key(handle)) }
 
     func authenticate(_ bytes: Span<UInt8>) throws(CryptoError) -> Digest {
         var digest = Digest(repeating: 0)
@@ -99,34 +88,5 @@ final class HMACHandle: @unchecked Sendable {
         if code == CGC_AUTHENTICATION_FAILED { return false }
         try Library.check(code)
         return true
-    }
-
-    func extract(
-        salt: Span<UInt8>, inputKeyMaterial: Span<UInt8>, into output: inout MutableSpan<UInt8>
-    ) throws(CryptoError) {
-        guard output.count == Int(CGC_DIGEST_SIZE) else { throw .invalidLength }
-        let code = unsafe output.withUnsafeMutableBufferPointer { output in
-            unsafe salt.withUnsafeBufferPointer { salt in
-                unsafe inputKeyMaterial.withUnsafeBufferPointer {
-                    unsafe cgc_hkdf_extract(
-                        handle, output.baseAddress, salt.baseAddress, salt.count, $0.baseAddress, $0.count)
-                }
-            }
-        }
-        try Library.check(code)
-    }
-
-    func expand(
-        _ pseudorandomKey: Span<UInt8>, info: Span<UInt8>, into output: inout MutableSpan<UInt8>
-    ) throws(CryptoError) {
-        let code = unsafe output.withUnsafeMutableBufferPointer { output in
-            unsafe pseudorandomKey.withUnsafeBufferPointer { key in
-                unsafe info.withUnsafeBufferPointer {
-                    unsafe cgc_hkdf_expand(
-                        handle, output.baseAddress, output.count, key.baseAddress, key.count, $0.baseAddress, $0.count)
-                }
-            }
-        }
-        try Library.check(code)
     }
 }

@@ -1,17 +1,17 @@
-import SCP
+package import SCP
 
 /// One published answer for each primitive: a library that is miscompiled or replaced is found before the first key.
 ///
 /// Half a millisecond, once in a process. All of it is public, so arrays may hold it.
-struct KnownAnswers {
-    var x25519: [UInt8]
+package struct KnownAnswers: Sendable {
+    package var x25519: [UInt8]
     /// Ciphertext and tag.
-    var aesGCM: [UInt8]
-    var hmac: [UInt8]
-    var hkdf: [UInt8]
+    package var aesGCM: [UInt8]
+    package var hmac: [UInt8]
+    package var hkdf: [UInt8]
 
     /// The first primitive that does not give these answers; nil when all do.
-    func firstFailure<Provider: CryptoProvider>(of provider: Provider) -> SelfTestPrimitive? {
+    package func firstFailure<Provider: CryptoProvider>(of provider: Provider) -> SelfTestPrimitive? {
         SelfTestPrimitive.allCases.first { primitive in
             do throws(CryptoError) {
                 return try !isRight(primitive, provider)
@@ -85,7 +85,7 @@ struct KnownAnswers {
 
     private func isRightHKDF<Provider: CryptoProvider>(_ provider: Provider) throws(CryptoError) -> Bool {
         let pseudorandomKey = Secret(count: 32)
-        let output = Secret(count: hkdf.count)
+        let output = Secret(count: Input.outputCount)
         try provider.extract(
             salt: Input.salt.span, inputKeyMaterial: Input.keyMaterial.span, into: pseudorandomKey)
         try provider.expand(pseudorandomKey.bytes, info: Input.info.span, into: output)
@@ -98,7 +98,7 @@ struct KnownAnswers {
 }
 
 extension KnownAnswers {
-    static let published = KnownAnswers(
+    package static let published = KnownAnswers(
         x25519: [  // RFC 7748 5.2, first vector
             0xc3, 0xda, 0x55, 0x37, 0x9d, 0xe9, 0xc6, 0x90, 0x8e, 0x94, 0xea, 0x4d, 0xf2, 0x8d, 0x08, 0x4f,
             0x32, 0xec, 0xcf, 0x03, 0x49, 0x1c, 0x71, 0xf7, 0x54, 0xb4, 0x07, 0x55, 0x77, 0xa2, 0x85, 0x52,
@@ -142,5 +142,6 @@ extension KnownAnswers {
         static let keyMaterial = [UInt8](repeating: 0x0b, count: 22)
         static let salt: [UInt8] = Array(0x00...0x0c)
         static let info: [UInt8] = Array(0xf0...0xf9)
+        static let outputCount = 42
     }
 }

@@ -38,7 +38,7 @@ typedef enum {
 
 /* Initialises libgcrypt once in the process, from any thread; later calls return the first one's result. */
 cgc_setup_result cgc_setup(void);
-/* Whether somebody else had finished the initialisation before cgc_setup: its choices then hold. After cgc_setup. */
+/* Whether somebody else had begun with libgcrypt before cgc_setup: those choices then hold. After cgc_setup. */
 bool cgc_host_initialised(void);
 
 /* The version of the library at run time, such as "1.10.1". Static storage. */
@@ -48,6 +48,8 @@ const char *cgc_required_version(void);
 bool cgc_fips_mode(void);
 /* The features in use, "hwflist:intel-aesni:...:" and a newline, or NULL. Released by cgc_free. After cgc_setup. */
 char *cgc_hardware_features(void);
+/* The generator in use, "rng-type:system:3:...:" and a newline, or NULL. Released by cgc_free. After cgc_setup. */
+char *cgc_random_source(void);
 void cgc_free(char *text);
 
 /* Overwrites `count` bytes; never removed by the compiler. */
@@ -89,27 +91,23 @@ cgc_code cgc_sha256(uint8_t *digest, const uint8_t *first, size_t first_count, c
 
 typedef struct cgc_hmac cgc_hmac;
 
-/* A handle without a key. On failure `*hmac` is NULL. */
-cgc_code cgc_hmac_open(cgc_hmac **hmac);
+/* `key` is of any length. On failure `*hmac` is NULL. */
+cgc_code cgc_hmac_open(cgc_hmac **hmac, const uint8_t *key, size_t count);
 /* Wipes the key. NULL is allowed. */
 void cgc_hmac_close(cgc_hmac *hmac);
-/* Another key of any length, whatever the handle did before. */
-cgc_code cgc_hmac_set_key(cgc_hmac *hmac, const uint8_t *key, size_t count);
-/* Leaves nothing of the key and of what was authenticated in the handle. */
-cgc_code cgc_hmac_forget_key(cgc_hmac *hmac);
 /* `digest` has 32 bytes. */
 cgc_code cgc_hmac_compute(cgc_hmac *hmac, uint8_t *digest, const uint8_t *bytes, size_t count);
 /* CGC_AUTHENTICATION_FAILED unless the 32 bytes of `tag` are the MAC; compared without an early exit. */
 cgc_code cgc_hmac_verify(cgc_hmac *hmac, const uint8_t *tag, const uint8_t *bytes, size_t count);
 
-/* RFC 5869 2.2 on a handle, which takes `salt` as its key. `output` has 32 bytes. On failure `output` is zero. */
-cgc_code cgc_hkdf_extract(cgc_hmac *hmac, uint8_t *output, const uint8_t *salt, size_t salt_count,
-                          const uint8_t *material, size_t material_count);
+/* RFC 5869 2.2. `output` has 32 bytes. On failure it is zero. */
+cgc_code cgc_hkdf_extract(uint8_t *output, const uint8_t *salt, size_t salt_count, const uint8_t *material,
+                          size_t material_count);
 /*
- * RFC 5869 2.3 on a handle, which takes the pseudorandom key as its key. 1...8160 bytes of output, a key of at least
- * 32 bytes; else CGC_INVALID_LENGTH. On failure `output` is zero.
+ * RFC 5869 2.3: 1...8160 bytes of output from a pseudorandom key of at least 32 bytes; else CGC_INVALID_LENGTH.
+ * On failure `output` is zero.
  */
-cgc_code cgc_hkdf_expand(cgc_hmac *hmac, uint8_t *output, size_t output_count, const uint8_t *key, size_t key_count,
+cgc_code cgc_hkdf_expand(uint8_t *output, size_t output_count, const uint8_t *key, size_t key_count,
                          const uint8_t *info, size_t info_count);
 
 #endif
