@@ -73,7 +73,12 @@ let package = Package(
 
         // Tests.
         .testTarget(name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
-        .testTarget(name: "SCPGcryptTests", dependencies: ["SCP", "SCPGcrypt"], swiftSettings: settings),
+        // What every crypto provider must do, and the published vectors, as a program that any provider can be run through.
+        .target(name: "SCPProviderLaws", dependencies: ["SCP"], path: "Tests/SCPProviderLaws", swiftSettings: settings),
+        .target(name: "CGcryptTestSupport", dependencies: ["CGcrypt"], path: "Tests/CGcryptTestSupport"),
+        .testTarget(
+            name: "SCPGcryptTests", dependencies: ["SCP", "SCPGcrypt", "SCPProviderLaws", "CGcryptTestSupport"],
+            swiftSettings: settings),
         .testTarget(
             name: "SCPNIOTests",
             dependencies: [
