@@ -1,0 +1,144 @@
+extension Connection {
+    /// Closes in order: nothing more is accepted for sending, what was accepted is sent (within the flush time), then
+    /// CLOSE, then the peer's acknowledgement is awaited. In the handshake it just ends.
+    ///
+    /// - Parameters:
+    ///   - reason: UTF-8, cut to 256 bytes.
+    ///   - afterPeerFinished: wait for the peer's `finish` too, within the flush time.
+    public mutating func close(
+        _ code: ErrorCode = .noError, reason: String = "", afterPeerFinished: Bool = false, at now: Instant
+    ) {
+        setClock(now)
+        switch state {
+        case .unconfirmed, .established:
+            guard closeIntent == nil else { return }
+            closeIntent = CloseIntent(
+                code: code.maySend ? code : .noError, reason: CloseFrame.fitting(reason),
+                afterPeerFinished: afterPeerFinished)
+            timers.flush = clock.advanced(by: configuration.timers.flush)
+        case .closing, .draining, .closed:
+            break
+        default:
+            abort(code, at: now)
+        }
+    }
+
+    /// Ends at once with a code; messages that were not sent are lost.
+    public mutating func abort(_ code: ErrorCode = .noError, reason: String = "", at now: Instant) {
+        setClock(now)
+        let code = code.maySend ? code : .internalError
+        switch state {
+        case .unconfirmed, .held, .established:
+            closeIntent = CloseIntent(code: code, reason: CloseFrame.fitting(reason), afterPeerFinished: false)
+            sendClose(isComplete: outbox.isEmpty)
+        case .waiting, .deciding, .halfOpen, .awaitingInit:
+            appendHandshakeClose(code.maySendInHandshake ? code : .noError)
+            becomeDraining(.unconfirmed)
+        case .closing, .draining, .closed:
+            break
+        }
+    }
+
+    /// Builds ACK and CLOSE, which leave before anything else, and waits for the acknowledgement.
+    mutating func sendClose(isComplete: Bool) {
+        guard let intent = closeIntent else { return }
+        closeIntent = nil
+        outbox.discard()
+        appendAcknowledgementToFlight()
+        guard let counter = appendToFlight(.close, CloseFrame.encoded(intent.code, reason: intent.reason)) else {
+            return fail(locally: .internalError)
+        }
+        switch phase.take() {
+        case .unconfirmed(let old):
+            phase = .closing(Closing(keys: old.keys, counter: counter, isComplete: isComplete))
+        case .held(let old):
+            phase = .closing(Closing(keys: old.keys, counter: counter, isComplete: isComplete))
+        case .established(let old):
+            phase = .closing(Closing(keys: old.keys, counter: counter, isComplete: isComplete))
+        case let other:
+            phase = other
+        }
+        timers.stopAll()
+        timers.closeWait = clock.advanced(by: configuration.timers.closeWait)
+    }
+
+    /// Ends the connection for a rule that the peer's bytes broke; returns what `receive` throws.
+    mutating func fail(_ violation: Violation) -> ConnectionError {
+        let offset = UInt64(clamping: violation.offset)
+        let error = ConnectionError(
+            violation.code, origin: .local, position: position &+ offset, kind: violation.kind)
+        fail(with: error)
+        return error
+    }
+
+    /// Ends the connection for a reason of our own.
+    mutating func fail(locally code: ErrorCode) {
+        fail(with: ConnectionError(code, origin: .local, position: position))
+    }
+
+    /// One CLOSE, if the state has a key for it, and the end.
+    private mutating func fail(with error: ConnectionError) {
+        switch state {
+        case .unconfirmed, .held, .established, .closing:
+            _ = appendToFlight(.close, CloseFrame.encoded(error.code, reason: []))
+        case .waiting, .deciding, .halfOpen, .awaitingInit:
+            appendHandshakeClose(error.code)
+        case .draining, .closed:
+            return
+        }
+        failure = error
+        becomeDraining(.failed(error))
+    }
+
+    /// The outcome is decided and the last frame is built: the keys go, the stream is ended in order.
+    mutating func becomeDraining(_ closure: Closure) {
+        events.closed(closure)
+        closeIntent = nil
+        outbox.discard()
+        phase = .draining(Draining())
+        timers.stopAll()
+        timers.closeWait = clock.advanced(by: configuration.timers.closeWait)
+        owesEndOfStream = true
+    }
+
+    /// Ends without another word.
+    mutating func end(_ closure: Closure) {
+        events.closed(closure)
+        if case .failed(let error) = closure { failure = error }
+        terminate()
+    }
+
+    mutating func terminate() {
+        phase = .closed
+        outbox.discard()
+        flight.discard()
+        frameBuffer = FrameBuffer()
+        timers = Timers()
+        owesEndOfStream = false
+        closeIntent = nil
+    }
+
+    // MARK: Frames built at once
+
+    /// Acknowledges everything accepted, so that the peer's delivery events are exact (why.md H12b).
+    mutating func appendAcknowledgementToFlight() {
+        guard let newest = acknowledgements.newest else { return }
+        let credit = peer == nil ? inbox.connection.granted : inbox.announceConnectionCredit()
+        let acknowledgement = Acknowledgement(upTo: newest, credit: credit)
+        let plaintext = [UInt8](capacity: acknowledgement.encodedSize) { output in acknowledgement.write(to: &output) }
+        _ = appendToFlight(.ack, plaintext)
+        acknowledgements.didAcknowledge()
+    }
+
+    /// Builds a protected frame and puts it last in the flight; returns its counter.
+    private mutating func appendToFlight(_ type: FrameType, _ plaintext: [UInt8]) -> UInt64? {
+        var frame = [UInt8](repeating: 0, count: plaintext.count + FrameHeader.overhead)
+        var span = frame.mutableSpan
+        Bytes.copy(plaintext.span, 0..<plaintext.count, to: &span, at: FrameHeader.size)
+        guard let counter = try? phase.seal(&span, at: 0, plaintextCount: plaintext.count, type: type)
+        else { return nil }
+        counts.framesSent &+= 1
+        flight.append(frame)
+        return counter
+    }
+}

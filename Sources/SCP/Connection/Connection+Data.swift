@@ -1,0 +1,112 @@
+/// What the records of a DATA frame ask of the acknowledgement.
+struct DataSummary {
+    var isEliciting = false
+    var wantsAcknowledgement = false
+}
+
+extension Connection {
+    /// Processes the records of a DATA frame. The frame is acknowledged only if every one was processed or buffered.
+    mutating func processData(_ plaintext: Span<UInt8>) throws(Violation) -> DataSummary {
+        var reader = RecordReader(plaintext)
+        var summary = DataSummary()
+        var isEmpty = true
+        while true {
+            let start = reader.position
+            let record: Record?
+            do throws(WireError) { record = try reader.nextRecord() } catch { throw Violation(error) }
+            guard let record else { break }
+            isEmpty = false
+            if case .padding = record { continue }
+            summary.isEliciting = true
+            do throws(Violation) {
+                if try process(record, in: plaintext) { summary.wantsAcknowledgement = true }
+            } catch {
+                throw Violation(error.code, kind: error.kind, offset: start)
+            }
+        }
+        if isEmpty { throw Violation(.malformedFrame, kind: .emptyData) }
+        return summary
+    }
+
+    /// Processes one record; returns whether it asks to be acknowledged at once.
+    private mutating func process(_ record: Record, in plaintext: Span<UInt8>) throws(Violation) -> Bool {
+        switch record {
+        case .padding, .skippable:
+            return false
+        case .ping, .blocked, .channelBlocked:
+            return true
+        case .credit(let credit):
+            raiseCredit(to: credit)
+        case .channelCredit(let channel, let credit):
+            if outbox.raiseCredit(of: channel, to: credit) { stopProbing() }
+        case .piece(let piece):
+            if let channel = try inbox.receive(piece, in: plaintext) { becameReadable(channel) }
+        case .unreliable(let message):
+            if try inbox.receive(message, in: plaintext) { becameReadable(message.channel) }
+        case .cancel(let channel, let message, let charge, let code):
+            if try inbox.cancel(channel, message: message, charge: charge) {
+                events.notice(.cancelled(channel, MessageID(rawValue: message), code))
+                if inbox.isReadable(channel) { events.readable(channel) }
+            }
+        case .refuse(let channel, let message, let code):
+            events.notice(.refused(channel, MessageID(rawValue: message), code))
+        case .finish(let sum):
+            try inbox.finish(sum: sum)
+            events.peerFinished()
+        case .pathChallenge(let token):
+            owed.pathResponse = token
+            return true
+        case .pathResponse:
+            return false
+        }
+        return false
+    }
+
+    private mutating func becameReadable(_ channel: Channel) {
+        counts.messagesReceived &+= 1
+        events.readable(channel)
+    }
+
+    /// Takes a connection credit from a record or an ACK.
+    private mutating func raiseCredit(to credit: UInt64) {
+        if outbox.raiseCredit(to: credit) { stopProbing() }
+    }
+
+    private mutating func stopProbing() {
+        timers.probe = nil
+        timers.probeInterval = Constant.firstProbeInterval
+        owed.blocked = false
+    }
+
+    /// An ACK on a stream acknowledges everything up to its largest counter.
+    mutating func processAcknowledgement(_ plaintext: Span<UInt8>) throws(Violation) {
+        let acknowledgement: Acknowledgement
+        do throws(WireError) {
+            acknowledgement = try Acknowledgement.parse(plaintext, in: 0..<plaintext.count, isStream: true)
+        } catch {
+            throw Violation(error)
+        }
+        let next = phase.withKeys { keys in keys.nextSendCounter } ?? 0
+        guard acknowledgement.largest < next else { throw Violation(.sequenceViolation, offset: 1) }
+        acknowledgements.didReceive(acknowledgement.largest)
+        raiseCredit(to: acknowledgement.credit)
+        while let receipt = outbox.takeReceipt(upTo: acknowledgement.largest) {
+            events.delivered(receipt.channel, through: receipt.message)
+        }
+        if let sent = phase.sentClose, acknowledgement.largest >= sent.counter {
+            becomeDraining(sent.isComplete ? .clean : .unconfirmed)
+        }
+    }
+
+    /// The peer's CLOSE ends the session: it is acknowledged, and the keys go.
+    mutating func processClose(_ plaintext: Span<UInt8>) throws(Violation) {
+        let close: CloseFrame
+        do throws(WireError) { close = try CloseFrame.parse(plaintext, in: 0..<plaintext.count) } catch { throw Violation(error) }
+        appendAcknowledgementToFlight()
+        if let sent = phase.sentClose {
+            becomeDraining(sent.isComplete ? .clean : .unconfirmed)
+        } else {
+            becomeDraining(.byPeer(close.code, reason: [UInt8](plaintext, close.reason)))
+        }
+    }
+}

@@ -1,0 +1,276 @@
+extension Connection {
+    /// Works on one frame of epoch 0, which the state expects.
+    mutating func processHandshake(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
+        switch header.type {
+        case .handshakeInit: try processInit(frame, header: header)
+        case .handshakeResponse: try processResponse(frame, header: header)
+        case .ack: try processInitiatorAck(frame, header: header)
+        case .close: try processHandshakeClose(frame)
+        case .data: throw Violation(.unexpectedMessage, offset: 1)
+        }
+    }
+
+    // MARK: Initiator
+
+    private mutating func processResponse(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
+        switch phase.take() {
+        case .waiting(var waiting):
+            let response: AcceptedResponse
+            do throws(Violation) {
+                response = try waiting.handshake.read(frame, header: header, configuration)
+            } catch {
+                phase = .waiting(waiting)
+                throw error
+            }
+            phase = .deciding(Deciding(waiting, response: response))
+            guard let verdict = configuration.verdict(on: response.peerKey) else {
+                return events.identityPending(response.peerKey)
+            }
+            guard verdict.isAccepted else { throw Violation(.identityRejected) }
+            try acceptResponder(isFirstUse: verdict.isFirstUse)
+        case let other:
+            phase = other
+            throw Violation(.unexpectedMessage, offset: 1)
+        }
+    }
+
+    /// DECIDE -> UNCONF: message 3 shows who we are, so it is built only now.
+    private mutating func acceptResponder(isFirstUse: Bool) throws(Violation) {
+        switch phase.take() {
+        case .deciding(var deciding):
+            let response = deciding.response
+            let keys: SessionKeys<Provider>
+            do throws(Violation) {
+                let (frame, schedule) = try deciding.handshake.complete(response, configuration)
+                keys = try sessionKeys(schedule)
+                flight.append(frame)
+            } catch {
+                phase = .deciding(deciding)
+                throw error
+            }
+            let accepted = Peer(
+                publicKey: response.peerKey, applicationProtocol: response.applicationProtocol,
+                isFirstUse: isFirstUse)
+            phase = .unconfirmed(Unconfirmed(deciding, keys: keys, peer: accepted))
+            apply(response.parameters)
+            counts.framesSent &+= 1
+        case let other:
+            phase = other
+        }
+    }
+
+    /// UNCONF -> EST: the responder has spoken under session keys.
+    mutating func becomeEstablished() {
+        switch phase.take() {
+        case .unconfirmed(let unconfirmed):
+            establish(Established(unconfirmed))
+        case .held(let held):
+            establish(Established(held))
+        case let other:
+            phase = other
+        }
+    }
+
+    private mutating func establish(_ established: consuming Established<Provider>) {
+        peer = established.peer
+        events.established(established.peer)
+        phase = .established(established)
+        timers.handshake = nil
+        timers.decision = nil
+        timers.keepsAlive = configuration.timers.keepAlive
+        timers.restart(at: clock)
+        counts.handshakeTime = clock.since(startTime)
+    }
+
+    // MARK: Responder
+
+    private mutating func processInit(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
+        let verified = try ResponderHandshake.verify(frame, header: header, configuration)
+        do throws(Violation) {
+            let (handshake, response) = try ResponderHandshake.respond(to: verified, in: frame, configuration)
+            switch phase.take() {
+            case .awaitingInit(let awaiting): phase = .halfOpen(HalfOpen(awaiting, handshake: handshake))
+            case let other: phase = other
+            }
+            flight.append(response)
+            counts.framesSent &+= 1
+        } catch {
+            refuse(verified, error.code)
+            throw error
+        }
+    }
+
+    /// A refusal of a verified INIT goes out under its hello key.
+    private mutating func refuse(_ verified: ResponderHandshake<Provider>.Verified, _ code: ErrorCode) {
+        guard !configuration.isSilent, code.maySendInHandshake else { return }
+        let list = code == .unsupportedSuite ? configuration.suites.map(\.rawValue) : []
+        appendClose(
+            attempt: verified.attempt, named: .hello(verified.hello.hello), code, list: list,
+            key: verified.hello.responderToInitiator)
+    }
+
+    private mutating func processInitiatorAck(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
+        switch phase.take() {
+        case .halfOpen(var halfOpen):
+            let initiator: AcceptedInitiator<Provider>
+            let keys: SessionKeys<Provider>
+            do throws(Violation) {
+                initiator = try halfOpen.handshake.read(frame, header: header, configuration)
+                keys = try sessionKeys(initiator.schedule)
+            } catch {
+                phase = .halfOpen(halfOpen)
+                throw error
+            }
+            let verdict = configuration.verdict(on: initiator.peerKey)
+            let candidate = Peer(
+                publicKey: initiator.peerKey, applicationProtocol: initiator.applicationProtocol,
+                isFirstUse: verdict?.isFirstUse ?? false)
+            let parameters = halfOpen.handshake.parameters
+            phase = .held(Held(halfOpen, keys: keys, candidate: candidate))
+            apply(parameters)
+            // The confirmation: our first frame under the session's keys, with our credit (why.md H1a).
+            owed.credit = true
+            timers.handshake = nil
+            try configuration.checkNotSelf(initiator.peerKey, isEphemeralReflected: false)
+            try decide(verdict, on: initiator.peerKey)
+        case let other:
+            phase = other
+            throw Violation(.unexpectedMessage, offset: 1)
+        }
+    }
+
+    private mutating func decide(
+        _ verdict: (isAccepted: Bool, isFirstUse: Bool)?, on key: PublicKey
+    ) throws(Violation) {
+        guard let verdict else {
+            timers.decision = clock.advanced(by: configuration.timers.decision)
+            timers.keepsAlive = true
+            timers.restart(at: clock)
+            return events.identityPending(key)
+        }
+        guard verdict.isAccepted else { throw Violation(.identityRejected) }
+        becomeEstablished()
+    }
+
+    // MARK: Both
+
+    /// Answers ``Event/identityPending(_:)``. Without a pending question nothing happens.
+    public mutating func resolveIdentity(_ decision: IdentityDecision, at now: Instant) {
+        setClock(now)
+        switch (state, decision) {
+        case (.deciding, .accept):
+            do throws(Violation) { try acceptResponder(isFirstUse: false) } catch { _ = fail(error) }
+        case (.held, .accept):
+            becomeEstablished()
+            inbox.openWindow()
+            owed.credit = true
+        case (.deciding, .reject), (.held, .reject):
+            fail(locally: .identityRejected)
+        default:
+            break
+        }
+    }
+
+    private mutating func sessionKeys(_ schedule: KeySchedule<Provider>) throws(Violation) -> SessionKeys<Provider> {
+        sessionHash = schedule.hash
+        do throws(CryptoError) {
+            return SessionKeys(
+                epoch: 1, sending: try schedule.trafficKeys(sentBy: role),
+                receiving: try schedule.trafficKeys(sentBy: role.peer))
+        } catch {
+            throw Violation(.internalError)
+        }
+    }
+
+    /// Takes the peer's parameters, and starts the session's clocks.
+    private mutating func apply(_ parameters: TransportParameters) {
+        outbox.apply(parameters)
+        peerFrameLimit = Int(clamping: parameters.frameLimit)
+        counts.epoch = 1
+        let ours = configuration.timers.idle
+        let theirs = Duration.milliseconds(Int64(clamping: min(parameters.idleTimeout, 1 << 40)))
+        timers.idleTimeout = ours == .zero ? theirs : theirs == .zero ? ours : min(ours, theirs)
+        timers.keyAge = clock.advanced(by: Constant.hardAgeLimit)
+        timers.restart(at: clock)
+    }
+
+    /// A CLOSE of epoch 0: believed on a stream, and reported as unauthenticated (security.md 2).
+    private mutating func processHandshakeClose(_ frame: Span<UInt8>) throws(Violation) {
+        let close: HandshakeClose
+        let payload = FrameHeader.size..<frame.count - FrameHeader.macSize
+        do throws(WireError) { close = try HandshakeClose.parse(frame, in: payload) } catch { throw Violation(error) }
+        try verifyClose(close, frame)
+        let list = (0..<close.list.count).map { frame[close.list.lowerBound + $0] }
+        end(
+            .failed(
+                ConnectionError(
+                    close.code, origin: .peer(isAuthenticated: false), position: position, alternatives: list)))
+    }
+
+    private func verifyClose(_ close: HandshakeClose, _ frame: Span<UInt8>) throws(Violation) {
+        switch phase {
+        case .waiting(let phase):
+            try verifyRefusal(close, frame, attempt: phase.handshake.attempt, hello: phase.handshake.hello)
+        case .deciding(let phase):
+            try verifyRefusal(close, frame, attempt: phase.handshake.attempt, hello: phase.handshake.hello)
+        case .unconfirmed(let phase):
+            try verifyRefusal(close, frame, attempt: phase.attempt, hello: phase.hello)
+        case .halfOpen(let phase):
+            guard close.attempt == phase.handshake.attempt
+            else { throw Violation(.unexpectedMessage, offset: FrameHeader.size) }
+            let hello = phase.handshake.hello
+            switch close.key {
+            case .finished: try HandshakeFrame.verify(frame, key: phase.handshake.finished)
+            case .hello(hello.hello): try HandshakeFrame.verify(frame, key: hello.initiatorToResponder)
+            case .hello: throw Violation(.authenticationFailed, offset: FrameHeader.size + 8)
+            }
+        default:
+            // Before INIT there is no attempt that a CLOSE could be about.
+            throw Violation(.unexpectedMessage, offset: 1)
+        }
+    }
+
+    /// A refusal by the responder. That of a version goes out without a key, and on a stream without an attempt id,
+    /// since its sender cannot read the INIT it refuses (transport.md 3.7).
+    private func verifyRefusal(
+        _ close: HandshakeClose, _ frame: Span<UInt8>, attempt: Attempt, hello: HelloKeys<Provider>
+    ) throws(Violation) {
+        let isVersion = close.code == .unsupportedVersion && close.key == .hello([])
+        guard close.attempt == attempt || isVersion && close.attempt == Attempt(rawValue: 0)
+        else { throw Violation(.unexpectedMessage, offset: FrameHeader.size) }
+        if close.key == .hello(hello.hello), close.attempt == attempt {
+            return try HandshakeFrame.verify(frame, key: hello.responderToInitiator)
+        }
+        guard isVersion, let plain = try? HelloKeys(
+            provider: configuration.provider, hello: [], responderKey: nil, accessKey: nil, attempt: close.attempt)
+        else { throw Violation(.authenticationFailed, offset: FrameHeader.size + 8) }
+        try HandshakeFrame.verify(frame, key: plain.responderToInitiator)
+    }
+
+    /// Our own CLOSE of epoch 0, under the key that the state has.
+    mutating func appendHandshakeClose(_ code: ErrorCode) {
+        guard role == .initiator || !configuration.isSilent else { return }
+        if let identity = phase.closeIdentity {
+            return appendClose(attempt: identity.attempt, named: identity.named, code, key: identity.key)
+        }
+        // Before an INIT was verified only its version is ever refused in words.
+        guard code == .unsupportedVersion, state == .awaitingInit else { return }
+        let none = Attempt(rawValue: 0)
+        guard let plain = try? HelloKeys(
+            provider: configuration.provider, hello: [], responderKey: nil, accessKey: nil, attempt: none)
+        else { return }
+        appendClose(
+            attempt: none, named: .hello([]), code, list: [FrameHeader.version], key: plain.responderToInitiator)
+    }
+
+    private mutating func appendClose(
+        attempt: Attempt, named: HandshakeClose.Key, _ code: ErrorCode, list: [UInt8] = [],
+        key: Provider.Authenticator
+    ) {
+        guard code.maySendInHandshake, let frame = try? HandshakeFrame.close(
+            attempt: attempt, named: named, code: code, list: list, key: key)
+        else { return }
+        flight.append(frame)
+        counts.framesSent &+= 1
+    }
+}

@@ -1,0 +1,175 @@
+extension Connection {
+    /// Takes bytes of the stream, cut anywhere, and opens the frames in them in place: `input` is scratch afterwards.
+    ///
+    /// - Throws: the error that ended the connection, once for the bytes that caused it and again ever after.
+    public mutating func receive(_ input: inout MutableSpan<UInt8>, at now: Instant) throws(ConnectionError) {
+        setClock(now)
+        if let failure { throw failure }
+        counts.bytesReceived &+= UInt64(input.count)
+        var offset = 0
+        while offset < input.count {
+            guard acceptsFrames else { return }  // draining or closed: thrown away
+            do throws(Violation) {
+                offset = frameBuffer.isEmpty
+                    ? try receiveInPlace(&input, from: offset) : try receiveBuffered(input.span, from: offset)
+            } catch {
+                throw fail(error)
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Whether frames are still looked at.
+    var acceptsFrames: Bool {
+        switch phase.state {
+        case .draining, .closed: false
+        default: true
+        }
+    }
+
+    /// Works on a frame that lies whole in the input, or begins to buffer one that does not.
+    private mutating func receiveInPlace(
+        _ input: inout MutableSpan<UInt8>, from offset: Int
+    ) throws(Violation) -> Int {
+        let available = input.count - offset
+        guard available >= FrameHeader.size else { return try receiveBuffered(input.span, from: offset) }
+        let header = try checkedHeader(input.span, at: offset)
+        guard available >= header.frameSize else { return try receiveBuffered(input.span, from: offset) }
+        try process(&input, at: offset, header: header)
+        position &+= UInt64(header.frameSize)
+        return offset + header.frameSize
+    }
+
+    /// Adds to the frame that is arriving in parts, and works on it once it is whole.
+    private mutating func receiveBuffered(_ input: Span<UInt8>, from offset: Int) throws(Violation) -> Int {
+        var next = offset
+        if frameBuffer.count < FrameHeader.size {
+            next += frameBuffer.take(input, from: next, upTo: FrameHeader.size)
+            guard frameBuffer.count >= FrameHeader.size else { return next }
+        }
+        let header: FrameHeader?
+        do throws(WireError) { header = try frameBuffer.header(limit: lengthLimit) } catch { throw Violation(error) }
+        guard let header else { return next }
+        // Refused on the 14 bytes alone, before anything more is buffered.
+        try checkDispatch(header)
+        next += frameBuffer.take(input, from: next, upTo: header.frameSize)
+        guard frameBuffer.count >= header.frameSize else { return next }
+        var frame = frameBuffer.takeStorage()
+        var span = frame.mutableSpan
+        try process(&span, at: 0, header: header)
+        frameBuffer.giveBack(frame)
+        position &+= UInt64(header.frameSize)
+        return next
+    }
+
+    private func checkedHeader(_ bytes: Span<UInt8>, at offset: Int) throws(Violation) -> FrameHeader {
+        let header: FrameHeader
+        do throws(WireError) {
+            header = try FrameHeader.parse(bytes, at: offset, limit: lengthLimit)
+        } catch {
+            throw Violation(error, base: -offset)
+        }
+        try checkDispatch(header)
+        return header
+    }
+
+    /// The largest payload that the present state accepts.
+    private var lengthLimit: Int {
+        phase.receiveEpoch == 0 ? FrameHeader.handshakeLimit : configuration.limits.frameLimit
+    }
+
+    /// Whether the state has any use for a frame with this header: the stream column of transport.md 4.1 and 4.2.
+    private func checkDispatch(_ header: FrameHeader) throws(Violation) {
+        if header.sequence.epoch == 0 {
+            guard header.sequence.counter == 0 else { throw Violation(.malformedFrame, kind: .invalidPiece, offset: 4) }
+            guard expectsInHandshake(header.type) else { throw Violation(.unexpectedMessage, offset: 1) }
+            return
+        }
+        try phase.check(header)
+    }
+
+    private func expectsInHandshake(_ type: FrameType) -> Bool {
+        switch (phase.state, type) {
+        case (.awaitingInit, .handshakeInit), (.waiting, .handshakeResponse), (.halfOpen, .ack): true
+        case (.waiting, .close), (.deciding, .close), (.unconfirmed, .close), (.awaitingInit, .close),
+            (.halfOpen, .close):
+            true
+        default: false
+        }
+    }
+
+    /// Works on one whole frame.
+    private mutating func process(
+        _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
+    ) throws(Violation) {
+        if header.sequence.epoch == 0 {
+            let bytes = frame.span.extracting(start..<start + header.frameSize)
+            try processHandshake(bytes, header: header)
+        } else {
+            try processProtected(&frame, at: start, header: header)
+        }
+        counts.framesReceived &+= 1
+    }
+
+    /// Opens a protected frame; only then does anything change.
+    private mutating func processProtected(
+        _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
+    ) throws(Violation) {
+        let plaintext = try phase.open(&frame, at: start, header: header)
+        timers.restart(at: clock)
+        let isFirst = header.sequence.counter == 0
+        if state == .unconfirmed { becomeEstablished() }
+        let bytes = frame.span.extracting(plaintext)
+        do throws(Violation) {
+            try processOpened(bytes, header: header, isFirst: isFirst)
+        } catch {
+            var violation = error
+            violation.offset += FrameHeader.size
+            throw violation
+        }
+        if phase.withKeys({ keys in keys.isExhausted }) == true { throw Violation(.keyLimitReached) }
+    }
+
+    private mutating func processOpened(
+        _ plaintext: Span<UInt8>, header: FrameHeader, isFirst: Bool
+    ) throws(Violation) {
+        let counter = header.sequence.counter
+        let isClosing = state == .closing
+        switch header.type {
+        case .data:
+            if isClosing { return }  // neither processed nor acknowledged
+            let summary = try processData(plaintext)
+            let atOnce = summary.wantsAcknowledgement || isFirst || configuration.acknowledgesEveryMessage
+            acknowledgements.accept(
+                counter, isEliciting: summary.isEliciting, atOnce: atOnce, now: clock)
+        case .ack:
+            try processAcknowledgement(plaintext)
+            if !isClosing { acknowledgements.accept(counter, isEliciting: false, atOnce: false, now: clock) }
+        case .close:
+            acknowledgements.accept(counter, isEliciting: true, atOnce: true, now: clock)
+            try processClose(plaintext)
+        case .handshakeInit, .handshakeResponse:
+            if isClosing { return }
+            throw Violation(.unexpectedMessage, offset: 1 - FrameHeader.size)
+        }
+    }
+
+    /// The transport has ended (transport.md 4.5).
+    public mutating func receiveEnd(_ end: StreamEnd, at now: Instant) {
+        setClock(now)
+        switch state {
+        case .waiting, .deciding, .unconfirmed, .awaitingInit, .halfOpen:
+            self.end(.failed(ConnectionError(.transportFailed, origin: .transport, position: position)))
+        case .held, .established:
+            let code: ErrorCode = if case .endOfStream = end { .truncated } else { .transportFailed }
+            self.end(.failed(ConnectionError(code, origin: .transport, position: position)))
+        case .closing:
+            events.closed(.unconfirmed)
+            terminate()
+        case .draining:
+            terminate()
+        case .closed:
+            break
+        }
+    }
+}

@@ -1,0 +1,82 @@
+extension Connection {
+    /// When `advance(to:)` must be called next, and why; nil when nothing is due, always so once closed.
+    public var deadline: Deadline? {
+        guard state != .closed else { return nil }
+        var earliest: Deadline?
+        func consider(_ instant: Instant?, _ reason: Deadline.Reason) {
+            guard let instant, instant < earliest?.instant ?? Instant(nanoseconds: .max) else { return }
+            earliest = Deadline(instant: instant, reason: reason)
+        }
+        consider(timers.closeWait, .closeWait)
+        consider(timers.flush, .flush)
+        consider(timers.idle, .idle)
+        consider(timers.handshake, .handshake)
+        consider(timers.decision, .decision)
+        consider(timers.keyAge, .keyAge)
+        // What is due already waits for the adapter to poll, not for a timer: no spinning.
+        if !acknowledgements.isDue { consider(acknowledgements.deadline, .acknowledge) }
+        consider(timers.keepAlive, .keepAlive)
+        consider(timers.probe, .blocked)
+        consider(timers.quiet, .quiet)
+        return earliest
+    }
+
+    /// Does what is due at `now`. An expired connection sends nothing: ends come before work (why.md M15).
+    public mutating func advance(to now: Instant) {
+        setClock(now)
+        if isDue(timers.closeWait) { return closeWaitExpired() }
+        if isDue(timers.flush) {
+            timers.flush = nil
+            sendClose(isComplete: false)
+        }
+        if isDue(timers.idle) { return fail(locally: .idleTimeout) }
+        if isDue(timers.handshake) { return handshakeExpired() }
+        if isDue(timers.decision) { return fail(locally: .decisionTimeout) }
+        if isDue(timers.keyAge) { return fail(locally: .keyLimitReached) }
+        acknowledgements.expire(at: clock)
+        if isDue(timers.keepAlive) {
+            owed.ping = true
+            timers.keepAlive = clock.advanced(by: timers.idleTimeout / 3)
+        }
+        if isDue(timers.quiet) {
+            timers.quiet = nil
+            trim()
+        }
+        if isDue(timers.probe) {
+            owed.blocked = true
+            let doubled = timers.probeInterval * 2
+            timers.probeInterval = min(doubled, Constant.maximumProbeInterval)
+            timers.probe = nil
+        }
+    }
+
+    private func isDue(_ instant: Instant?) -> Bool {
+        guard let instant else { return false }
+        return instant <= clock
+    }
+
+    private mutating func handshakeExpired() {
+        timers.handshake = nil
+        switch state {
+        case .waiting: end(.failed(ConnectionError(.handshakeTimeout, origin: .local, position: position)))
+        case .deciding: fail(locally: .decisionTimeout)
+        case .unconfirmed: end(.failed(ConnectionError(.handshakeUnconfirmed, origin: .local, position: position)))
+        case .awaitingInit, .halfOpen:
+            end(.failed(ConnectionError(.handshakeTimeout, origin: .local, position: position)))
+        default: break
+        }
+    }
+
+    private mutating func closeWaitExpired() {
+        timers.closeWait = nil
+        if state == .closing { events.closed(.unconfirmed) }
+        terminate()
+    }
+
+    /// Gives back buffers that a quiet connection does not need.
+    private mutating func trim() {
+        frameBuffer.trim()
+        if !inbox.isReadable(nil) { inbox.trim() }
+        if outbox.isEmpty { outbox.trim() }
+    }
+}

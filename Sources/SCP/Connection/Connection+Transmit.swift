@@ -1,0 +1,193 @@
+extension Connection {
+    /// Appends frames to `output`, built now: the newest acknowledgement and credit, the current epoch. What was
+    /// appended counts as sent; the adapter writes all of it, in order.
+    ///
+    /// - Parameter unwritten: bytes the adapter holds that the transport has not taken.
+    public mutating func pollTransmit(
+        into output: inout OutputSpan<UInt8>, unwritten: Int, at now: Instant
+    ) -> Transmit {
+        setClock(now)
+        if !flight.isEmpty { return writeFlight(&output) }
+        if owesEndOfStream {
+            owesEndOfStream = false
+            return .endOfStream
+        }
+        switch state {
+        case .unconfirmed, .held, .established: break
+        default: return .nothing
+        }
+        guard unwritten <= configuration.limits.writeHighWater else { return .nothing }
+        let before = output.count
+        do throws(Violation) {
+            let result = try writeSessionFrames(&output)
+            counts.bytesSent &+= UInt64(output.count - before)
+            if result == .nothing {
+                if isReadyToClose { return closeAfterFlush(&output) }
+                scheduleProbe()
+            }
+            return result
+        } catch {
+            _ = fail(error)
+            return flight.isEmpty ? .nothing : writeFlight(&output)
+        }
+    }
+
+    private mutating func writeFlight(_ output: inout OutputSpan<UInt8>) -> Transmit {
+        let size = flight.count
+        guard flight.write(to: &output) else { return .outputFull(needed: size) }
+        counts.bytesSent &+= UInt64(size)
+        return .wrote
+    }
+
+    private mutating func closeAfterFlush(_ output: inout OutputSpan<UInt8>) -> Transmit {
+        sendClose(isComplete: true)
+        return writeFlight(&output)
+    }
+
+    /// Whether a graceful close has nothing left to wait for.
+    private var isReadyToClose: Bool {
+        guard let closeIntent, outbox.isEmpty else { return false }
+        return !closeIntent.afterPeerFinished || inbox.isFinished
+    }
+
+    /// One ACK if one is due, and one DATA frame if there is anything to say.
+    private mutating func writeSessionFrames(_ output: inout OutputSpan<UInt8>) throws(Violation) -> Transmit {
+        var wrote = false
+        if acknowledgements.isDue, let newest = acknowledgements.newest {
+            let needed = FrameHeader.overhead + Constant.maximumAcknowledgement
+            guard output.freeCapacity >= needed else { return .outputFull(needed: needed) }
+            try writeAcknowledgement(newest, to: &output)
+            wrote = true
+        }
+        guard wantsDataFrame else { return wrote ? .wrote : .nothing }
+        switch try writeData(to: &output) {
+        case .nothing: return wrote ? .wrote : .nothing
+        case .outputFull(let needed): return .outputFull(needed: needed)
+        case .wrote, .endOfStream: return .wrote
+        }
+    }
+
+    private mutating func writeAcknowledgement(
+        _ newest: UInt64, to output: inout OutputSpan<UInt8>
+    ) throws(Violation) {
+        let start = output.count
+        output.append(zeros: FrameHeader.size)
+        Acknowledgement(upTo: newest, credit: currentCredit()).write(to: &output)
+        _ = try seal(&output, from: start, type: .ack)
+        acknowledgements.didAcknowledge()
+    }
+
+    /// The credit to announce: everything once the peer is accepted, what the handshake promised before.
+    private mutating func currentCredit() -> UInt64 {
+        peer == nil ? inbox.connection.granted : inbox.announceConnectionCredit()
+    }
+
+    /// Whether messages of ours may leave: the peer has been accepted by us.
+    private var maySendMessages: Bool { state == .established || state == .unconfirmed }
+
+    private var wantsDataFrame: Bool {
+        if !owed.isEmpty || inbox.owedChannelCredits > 0 { return true }
+        if peer != nil, inbox.owesConnectionCredit { return true }
+        guard maySendMessages else { return false }
+        return outbox.hasData || !outbox.notices.isEmpty || outbox.owesFinish && outbox.isEmpty
+    }
+
+    /// Builds one DATA frame: control records first, then pieces of messages.
+    private mutating func writeData(to output: inout OutputSpan<UInt8>) throws(Violation) -> Transmit {
+        let minimum = FrameHeader.overhead + Constant.minimumFrameRoom
+        let wanted = outbox.preferredFrameSize(peerFrameLimit - FrameHeader.tagSize)
+        // Where something stands in the output already, a fresh one is better than a stunted frame.
+        let enough = output.isEmpty ? minimum : max(minimum, FrameHeader.overhead + min(wanted, outbox.wantedRoom))
+        guard output.freeCapacity >= enough else { return .outputFull(needed: enough) }
+        let counter = phase.withKeys { keys in keys.allowsOrdinaryFrame ? keys.nextSendCounter : nil }
+        guard let counter = counter.flatMap({ $0 }) else { throw Violation(.keyLimitReached) }
+        let start = output.count
+        let end = start + FrameHeader.size + min(wanted, output.freeCapacity - FrameHeader.overhead)
+        output.append(zeros: FrameHeader.size)
+        writeControlRecords(&output, upTo: end)
+        var needed = 0
+        if maySendMessages, case .needs(let room) = outbox.fill(&output, upTo: end, counter: counter) { needed = room }
+        guard output.count > start + FrameHeader.size else {
+            output.removeLast(FrameHeader.size)
+            return needed > 0 ? .outputFull(needed: needed + FrameHeader.overhead) : .nothing
+        }
+        _ = try seal(&output, from: start, type: .data)
+        acknowledgements.didSendEliciting(counter)
+        timers.didSendEliciting(at: clock)
+        if outbox.takeRoomNotice() { events.writable() }
+        return .wrote
+    }
+
+    /// Appends tag and HMAC to the plaintext that follows the header at `start`, and protects the frame.
+    private mutating func seal(
+        _ output: inout OutputSpan<UInt8>, from start: Int, type: FrameType
+    ) throws(Violation) -> UInt64 {
+        let count = output.count - start - FrameHeader.size
+        output.append(zeros: FrameHeader.tagSize + FrameHeader.macSize)
+        var frame = output.mutableSpan
+        do throws(Violation) {
+            let counter = try phase.seal(&frame, at: start, plaintextCount: count, type: type)
+            counts.framesSent &+= 1
+            return counter
+        } catch {
+            // Nothing of a frame that could not be protected may leave.
+            output.removeLast(output.count - start)
+            throw error
+        }
+    }
+
+    private mutating func writeControlRecords(_ output: inout OutputSpan<UInt8>, upTo end: Int) {
+        if owed.credit || peer != nil && inbox.owesConnectionCredit {
+            owed.credit = false
+            Record.credit(currentCredit()).write(to: &output)
+        }
+        if owed.ping {
+            owed.ping = false
+            Record.ping.write(to: &output)
+        }
+        if let token = owed.pathResponse {
+            owed.pathResponse = nil
+            Record.pathResponse(token: token).write(to: &output)
+        }
+        if owed.blocked {
+            owed.blocked = false
+            writeBlockedRecords(&output, upTo: end)
+        }
+        while end - output.count >= Constant.maximumControlRecord, inbox.owedChannelCredits > 0,
+            let next = inbox.nextChannelCredit()
+        {
+            Record.channelCredit(next.channel, next.credit).write(to: &output)
+        }
+        guard maySendMessages else { return }
+        while end - output.count >= Constant.maximumControlRecord, let notice = outbox.takeNotice() {
+            switch notice {
+            case .cancel(let channel, let message, let charge, let code):
+                Record.cancel(channel, message: message, charge: charge, code: code).write(to: &output)
+            case .refuse(let channel, let message, let code):
+                Record.refuse(channel, message: message, code: code).write(to: &output)
+            }
+        }
+        if end - output.count >= Constant.maximumControlRecord, let sum = outbox.takeFinish() {
+            Record.finish(charge: sum).write(to: &output)
+        }
+    }
+
+    private mutating func writeBlockedRecords(_ output: inout OutputSpan<UInt8>, upTo end: Int) {
+        counts.blockedProbes &+= 1
+        if outbox.isBlockedOnConnection {
+            Record.blocked(limit: outbox.connection.credit).write(to: &output)
+        }
+        for (channel, credit) in outbox.blockedChannels where end - output.count >= Constant.maximumControlRecord {
+            Record.channelBlocked(channel, limit: credit).write(to: &output)
+        }
+    }
+
+    /// A sender that has data, no credit for it and nothing in flight that will be answered asks after a while, by
+    /// timer and never in answer to an ACK (why.md H7c).
+    private mutating func scheduleProbe() {
+        guard maySendMessages, outbox.isStalled, !outbox.isEmpty, timers.probe == nil, !owed.blocked,
+            !acknowledgements.hasElicitingInFlight
+        else { return }
+        timers.probe = clock.advanced(by: timers.probeInterval)
+    }
+}

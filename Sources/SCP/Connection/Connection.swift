@@ -1,0 +1,98 @@
+/// One end of an SCP/1 connection over a byte stream, as a pure state machine: it consumes the bytes that arrived and
+/// the time, and gives back the bytes to write, events, and the time at which it wants to be called again. It touches
+/// no socket, no clock and no random source but its provider's.
+///
+/// Methods are of three kinds.
+/// - **Inputs** (`receive`, `receiveEnd`, `advance`, `send`, `read`, `cancel`, `refuse`, `ping`, `finish`, `close`,
+///   `abort`, `resolveIdentity`) take the time. They may follow each other back to back.
+/// - **Outputs** (`pollTransmit`, `pollEvent`, `deadline`) are asked after any input, in this order: poll transmit until
+///   `.nothing`, poll events until nil, then arm a timer for `deadline`.
+/// - **Views** (`state`, `peer`, `statistics`, `sessionIdentifier`) change nothing.
+///
+/// Times never go back: a smaller one is taken as the last. After a fatal error at most one CLOSE is left to poll, and
+/// every later `receive` throws the same error. No byte from the peer can trap, and memory is bounded by ``Limits``.
+public struct Connection<Provider: CryptoProvider>: ~Copyable {
+    public let role: Role
+    let configuration: Configuration<Provider>
+    var phase: Phase<Provider>
+    var inbox: Inbox
+    var outbox: Outbox
+    var frameBuffer = FrameBuffer()
+    /// Frames that were built when they were due and go before any other.
+    var flight = Flight()
+    var events = EventQueue()
+    var acknowledgements = AcknowledgementState()
+    var timers = Timers()
+    var owed = OwedRecords()
+    var clock: Instant
+    let startTime: Instant
+    /// Bytes of the stream before the frame that is being worked on.
+    var position: UInt64 = 0
+    /// A graceful close that waits for accepted messages to be sent.
+    var closeIntent: CloseIntent?
+    /// What every later input throws.
+    var failure: ConnectionError?
+    /// The end of our writing is to be told to the adapter once.
+    var owesEndOfStream = false
+    var sessionHash: Digest?
+    /// The largest payload the peer accepts from epoch 1 on.
+    var peerFrameLimit = Int(TransportParameters.minimumFrameLimit)
+
+    /// The peer, once it has been accepted.
+    public internal(set) var peer: Peer?
+
+    var counts = Statistics()
+
+    /// Counts since the start.
+    public var statistics: Statistics {
+        var result = counts
+        result.messagesDropped = inbox.dropped
+        return result
+    }
+
+    public var state: ConnectionState { phase.state }
+
+    /// Whether nothing is left to do: the transport may be closed and the value dropped.
+    public var isTerminated: Bool { state == .closed && flight.isEmpty }
+
+    /// Bytes of message and frame data held, for the ceiling that ``Limits`` documents.
+    public var memory: Int { inbox.memory + outbox.memory + frameBuffer.memory + flight.memory }
+
+    /// Begins a connection. An initiator's INIT is ready to be polled.
+    public init(_ role: Role, _ configuration: Configuration<Provider>, at now: Instant) throws(ConfigurationError) {
+        try configuration.validate()
+        let begun: (handshake: InitiatorHandshake<Provider>, frame: [UInt8])?
+        do throws(Violation) {
+            begun = role == .initiator ? try InitiatorHandshake.begin(configuration) : nil
+        } catch {
+            throw .backend
+        }
+        self.role = role
+        self.configuration = configuration
+        clock = now
+        startTime = now
+        let granted = role == .responder && configuration.asks ? 0 : UInt64(configuration.limits.connectionCredit)
+        inbox = Inbox(limits: configuration.limits, granted: granted)
+        outbox = Outbox(limits: configuration.limits)
+        phase = if let begun { .waiting(Waiting(handshake: begun.handshake)) } else { .awaitingInit(AwaitingInit()) }
+        timers.handshake = now.advanced(by: configuration.timers.handshake)
+        guard let begun else { return }
+        flight.append(begun.frame)
+        counts.framesSent = 1
+    }
+
+    /// The handshake hash of the session: the same on both sides and different for every session. Known once the
+    /// session is established.
+    public var sessionIdentifier: Digest? { peer == nil ? nil : sessionHash }
+
+    /// Time never goes back.
+    mutating func setClock(_ now: Instant) { clock = max(clock, now) }
+}
+
+extension Configuration {
+    /// Whether a person or a program decides on each peer.
+    var asks: Bool {
+        if case .ask = identityPolicy { return true }
+        return false
+    }
+}

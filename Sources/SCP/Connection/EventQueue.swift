@@ -1,0 +1,79 @@
+/// Events that wait to be polled: bounded by construction, since everything that could repeat is a flag or a
+/// watermark, and `closed` is the last.
+struct EventQueue {
+    /// Notices about single messages that may wait; later ones are dropped, since the messages are gone either way.
+    private static let maximumNotices = 256
+
+    private var identity: PublicKey?
+    private var established: Peer?
+    private var readable: [Channel] = []
+    private var delivered: [(channel: Channel, message: UInt64)] = []
+    private var notices: [Event] = []
+    private var isWritable = false
+    private var isPeerFinished = false
+    private var closure: Closure?
+    private(set) var isClosed = false
+    /// Nothing of a peer that has not been accepted is shown.
+    private var showsMessages = false
+
+    mutating func identityPending(_ key: PublicKey) { identity = key }
+    mutating func established(_ peer: Peer) {
+        established = peer
+        showsMessages = true
+    }
+    mutating func writable() { isWritable = true }
+    mutating func peerFinished() { isPeerFinished = true }
+
+    mutating func readable(_ channel: Channel) {
+        if !readable.contains(channel) { readable.append(channel) }
+    }
+
+    mutating func delivered(_ channel: Channel, through message: UInt64) {
+        if let index = delivered.firstIndex(where: { $0.channel == channel }) {
+            delivered[index].message = max(delivered[index].message, message)
+        } else {
+            delivered.append((channel, message))
+        }
+    }
+
+    mutating func notice(_ event: Event) {
+        if notices.count < EventQueue.maximumNotices { notices.append(event) }
+    }
+
+    /// Once only; the first outcome stays.
+    mutating func closed(_ closure: Closure) {
+        guard !isClosed else { return }
+        isClosed = true
+        identity = nil
+        self.closure = closure
+    }
+
+    mutating func next() -> Event? {
+        if let key = identity {
+            identity = nil
+            return .identityPending(key)
+        }
+        if let peer = established {
+            established = nil
+            return .established(peer)
+        }
+        if showsMessages, let channel = readable.popLast() { return .readable(channel) }
+        if let last = delivered.popLast() {
+            return .delivered(last.channel, through: MessageID(rawValue: last.message))
+        }
+        if !notices.isEmpty { return notices.removeFirst() }
+        if isWritable {
+            isWritable = false
+            return .writable
+        }
+        if isPeerFinished {
+            isPeerFinished = false
+            return .peerFinished
+        }
+        if let end = closure {
+            closure = nil
+            return .closed(end)
+        }
+        return nil
+    }
+}

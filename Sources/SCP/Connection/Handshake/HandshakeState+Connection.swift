@@ -1,0 +1,58 @@
+extension Suite {
+    /// The Noise pattern of the suite.
+    var pattern: HandshakePattern {
+        usesPSK ? HandshakePattern.xx.psk(3) ?? .xx : .xx
+    }
+
+    /// One side's Noise state at the start.
+    func handshake<Provider: CryptoProvider>(
+        _ role: Role, _ configuration: Configuration<Provider>, prologue: [UInt8]
+    ) throws(NoiseError) -> HandshakeState<Provider> {
+        try HandshakeState(
+            pattern, role: role, prologue: prologue.span, provider: configuration.provider,
+            staticKey: configuration.identity, presharedKeys: configuration.presharedKeys)
+    }
+}
+
+extension HandshakeState {
+    /// The key of ACK frames; `ck` and `h` must be those after message 2.
+    func finishedKey() throws(NoiseError) -> Provider.Authenticator {
+        do throws(CryptoError) {
+            return try HelloKeys.finished(provider: provider, chainingKey: chainingKey, hash: handshakeHash)
+        } catch {
+            throw NoiseError(error)
+        }
+    }
+
+    /// Reads the Noise message that a frame carries.
+    mutating func readPayload(of piece: HandshakePiece, in frame: Span<UInt8>) throws(Violation) -> [UInt8] {
+        do throws(NoiseError) {
+            return try read(frame.extracting(piece.bytes))
+        } catch {
+            throw Violation(error, offset: piece.bytes.lowerBound)
+        }
+    }
+
+    /// The keys of epoch 1, after message 3.
+    func schedule() throws(NoiseError) -> KeySchedule<Provider> {
+        let keys = try split()
+        do throws(CryptoError) {
+            return try KeySchedule(keys, hash: handshakeHash, provider: provider)
+        } catch {
+            throw NoiseError(error)
+        }
+    }
+}
+
+extension Violation {
+    /// A Noise message that failed: whatever is wrong with it, the peer has not proved who it is. Only our own
+    /// failures are another thing.
+    init(_ error: NoiseError, offset: Int = 0) {
+        switch error {
+        case .decryption, .invalidPublicKey: self.init(.authenticationFailed, offset: offset)
+        case .truncated: self.init(.malformedFrame, kind: .truncated, offset: offset)
+        case .tooLong: self.init(.malformedFrame, kind: .wrongNoiseSize, offset: offset)
+        case .missingKey, .outOfTurn, .nonceExhausted, .backend: self.init(.internalError, offset: offset)
+        }
+    }
+}

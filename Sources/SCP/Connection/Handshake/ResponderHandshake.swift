@@ -1,0 +1,117 @@
+/// What message 3 settled.
+struct AcceptedInitiator<Provider: CryptoProvider> {
+    let peerKey: PublicKey
+    let applicationProtocol: ApplicationProtocol?
+    let schedule: KeySchedule<Provider>
+}
+
+/// The responder's side of the handshake.
+struct ResponderHandshake<Provider: CryptoProvider> {
+    let suite: Suite
+    let attempt: Attempt
+    let hello: HelloKeys<Provider>
+    /// The initiator's parameters.
+    let parameters: TransportParameters
+    private var noise: HandshakeState<Provider>
+    /// Verifies the initiator's ACK, and its CLOSE from now on.
+    let finished: Provider.Authenticator
+
+    /// An INIT that is genuine as far as its HMAC tells, not yet looked into.
+    struct Verified {
+        let attempt: Attempt
+        let hello: HelloKeys<Provider>
+        let piece: HandshakePiece
+    }
+
+    /// Checks the frame's HMAC, and that it proves what we require. Until this succeeds nothing is answered.
+    static func verify(
+        _ frame: Span<UInt8>, header: FrameHeader, _ configuration: Configuration<Provider>
+    ) throws(Violation) -> Verified {
+        let piece = try HandshakeFrame.parse(frame, header: header)
+        guard piece.hello.isSuperset(of: configuration.requiresHello) else {
+            throw Violation(.authenticationFailed, offset: FrameHeader.size + 9)
+        }
+        let hello: HelloKeys<Provider>
+        do throws(CryptoError) {
+            hello = try HelloKeys(
+                provider: configuration.provider, hello: piece.hello,
+                responderKey: try configuration.provider.publicKey(of: configuration.identity),
+                accessKey: configuration.accessKey, attempt: piece.attempt)
+        } catch {
+            throw Violation(.authenticationFailed, offset: FrameHeader.size + 9)
+        }
+        try HandshakeFrame.verify(frame, key: hello.initiatorToResponder)
+        return Verified(attempt: piece.attempt, hello: hello, piece: piece)
+    }
+
+    /// Reads message 1 and writes message 2; gives the RESPONSE frame.
+    static func respond(
+        to verified: Verified, in frame: Span<UInt8>, _ configuration: Configuration<Provider>
+    ) throws(Violation) -> (handshake: ResponderHandshake, frame: [UInt8]) {
+        let message: InitMessage
+        do throws(WireError) {
+            message = try InitMessage.parse(frame, in: verified.piece.bytes)
+        } catch {
+            throw Violation(error)
+        }
+        guard let suite = configuration.suites.first(where: { $0.rawValue == message.suite }) else {
+            throw Violation(.unsupportedSuite, kind: .unsupportedSuite, offset: message.opening.lowerBound)
+        }
+        let prologue = InitMessage.prologue(attempt: verified.attempt, opening: frame, in: message.opening)
+        do throws(NoiseError) {
+            var noise = try suite.handshake(.responder, configuration, prologue: prologue)
+            _ = try noise.read(frame.extracting(message.noise))
+            // A public key of low order in message 1 fails here, before there is a RESPONSE.
+            let response = try noise.write(payload: configuration.offer(suite).encoded.span)
+            guard let bytes = try? HandshakeFrame.message(
+                response, type: .handshakeResponse, attempt: verified.attempt, hello: verified.hello.hello,
+                key: verified.hello.responderToInitiator)
+            else { throw .missingKey }
+            let handshake = ResponderHandshake(
+                suite: suite, attempt: verified.attempt, hello: verified.hello, parameters: message.parameters,
+                noise: noise, finished: try noise.finishedKey())
+            return (handshake, bytes)
+        } catch {
+            throw Violation(error, offset: message.noise.lowerBound)
+        }
+    }
+
+    private init(
+        suite: Suite, attempt: Attempt, hello: HelloKeys<Provider>, parameters: TransportParameters,
+        noise: HandshakeState<Provider>, finished: Provider.Authenticator
+    ) {
+        self.suite = suite
+        self.attempt = attempt
+        self.hello = hello
+        self.parameters = parameters
+        self.noise = noise
+        self.finished = finished
+    }
+
+    /// Reads the ACK frame with message 3. A failed one leaves the handshake as it was.
+    mutating func read(
+        _ frame: Span<UInt8>, header: FrameHeader, _ configuration: Configuration<Provider>
+    ) throws(Violation) -> AcceptedInitiator<Provider> {
+        try HandshakeFrame.verify(frame, key: finished)
+        let piece = try HandshakeFrame.parse(frame, header: header)
+        guard piece.attempt == attempt else { throw Violation(.unexpectedMessage, offset: FrameHeader.size) }
+        var next = noise
+        let payload = try next.readPayload(of: piece, in: frame)
+        let items: HandshakeItems
+        do throws(WireError) {
+            items = try HandshakeItems.parse(payload.span, in: 0..<payload.count, of: .m3, suite: suite.rawValue)
+        } catch {
+            throw Violation(error, base: piece.bytes.lowerBound)
+        }
+        if items.credential != nil { throw Violation(.credentialInvalid) }
+        let chosen = try configuration.accept(chosen: items.applicationProtocols)
+        guard let peerKey = next.remoteStatic else { throw Violation(.internalError) }
+        do throws(NoiseError) {
+            let schedule = try next.schedule()
+            noise = next
+            return AcceptedInitiator(peerKey: peerKey, applicationProtocol: chosen, schedule: schedule)
+        } catch {
+            throw Violation(error)
+        }
+    }
+}

@@ -1,0 +1,90 @@
+/// How much a connection accepts and holds, in bytes unless said.
+///
+/// The defaults keep the engine's memory, with every buffer full, under 1 MB for a connection: the window, a quarter
+/// of it in slack, one frame being received, the send buffer, and what the adapter holds unwritten.
+public struct Limits: Hashable, Sendable {
+    /// Largest frame payload (L) we accept from epoch 1 on. 2,048...1,048,576; default 65,536.
+    public var frameLimit = 65_536
+    /// Largest message we accept. At most 2^48; default 131,072.
+    public var messageLimit = 131_072
+    /// Charges (32 + size of each unread message) we let be outstanding on the connection. At least `messageLimit`
+    /// + 32; default 262,144.
+    public var connectionCredit = 262_144
+    /// The same for each channel; default 262,144.
+    public var channelCredit = 262_144
+    /// Channel numbers we accept: 1...65,536; default 256.
+    public var channels = 256
+    /// Bytes accepted for sending and not yet in frames, with 32 for each message; default 262,144.
+    public var sendBuffer = 262_144
+    /// While the adapter holds more unwritten bytes than this, nothing is written to it; default 131,072.
+    public var writeHighWater = 131_072
+
+    public init() {}
+
+    /// A limit by its name, for error messages.
+    public enum Name: String, Sendable {
+        case frameLimit, messageLimit, connectionCredit, channelCredit, channels, sendBuffer, writeHighWater
+    }
+
+    /// Why the values cannot be used, if they cannot.
+    var problem: ConfigurationError? {
+        guard (2_048...1_048_576).contains(frameLimit) else { return .limit(.frameLimit) }
+        guard messageLimit >= 0, messageLimit <= 1 << 31 else { return .limit(.messageLimit) }
+        let charge = messageLimit + Int(FlowControl.messageCharge)
+        guard connectionCredit >= charge, connectionCredit <= 1 << 31 else { return .limit(.connectionCredit) }
+        guard channelCredit >= charge, channelCredit <= 1 << 31 else { return .limit(.channelCredit) }
+        guard (1...65_536).contains(channels) else { return .limit(.channels) }
+        guard sendBuffer > Int(FlowControl.messageCharge), sendBuffer <= 1 << 31 else { return .limit(.sendBuffer) }
+        guard writeHighWater >= 0 else { return .limit(.writeHighWater) }
+        return nil
+    }
+}
+
+/// How long a connection waits.
+public struct TimerSettings: Hashable, Sendable {
+    /// From the start to a confirmed session; 10 s.
+    public var handshake: Duration = .seconds(10)
+    /// A responder's wait for a decision on the initiator's identity; 60 s.
+    public var decision: Duration = .seconds(60)
+    /// Without an authentic frame; 30 s, `.zero` for none. The smaller non-zero of both sides' holds.
+    public var idle: Duration = .seconds(30)
+    /// Whether a ping is sent after a third of the idle time without a frame; off.
+    public var keepAlive = false
+    /// How long a graceful close waits for accepted messages to be sent; 10 s.
+    public var flush: Duration = .seconds(10)
+    /// How long CLOSE waits for its acknowledgement, and a closed stream for its end; 3 s.
+    public var closeWait: Duration = .seconds(3)
+
+    public init() {}
+}
+
+/// Numbers that are the protocol's or the engine's own, each with its reason.
+enum Constant {
+    /// An eliciting frame is acknowledged within this time (transport.md 3.5).
+    static let acknowledgeDelay: Duration = .milliseconds(25)
+    /// Eliciting frames that are acknowledged together (transport.md 3.5).
+    static let framesPerAcknowledgement = 2
+    /// First wait of a blocked sender before it says so; doubles to `maximumProbeInterval` (why.md H7).
+    static let firstProbeInterval: Duration = .milliseconds(10)
+    static let maximumProbeInterval: Duration = .seconds(5)
+    /// Frames and frame bytes under one epoch after which it may not be used: twice where a rotation is due
+    /// (transport.md 4.3).
+    static let hardFrameLimit: UInt64 = 1 << 24
+    static let hardByteLimit: UInt64 = 1 << 31
+    /// The same in time.
+    static let hardAgeLimit: Duration = .seconds(65 * 60)
+    /// Without a frame for this long, buffers that are not in use are given back: an idle connection is small.
+    static let quietDelay: Duration = .seconds(1)
+    /// The last counter for frames other than ACK and CLOSE, which may use the 256 above (protocol.md 1).
+    static let lastOrdinaryCounter: UInt64 = (1 << 48) - 257
+    /// The last counter at all.
+    static let lastCounter: UInt64 = (1 << 48) - 1
+    /// Largest reason in a CLOSE, in bytes of UTF-8.
+    static let maximumReason = 256
+    /// Bytes of the largest ACK on a stream: flags, counter, three zeros, credit.
+    static let maximumAcknowledgement = 1 + 8 + 3 + 8
+    /// Bytes of the largest control record: a cancel.
+    static let maximumControlRecord = 1 + 4 + 8 + 8 + 8
+    /// Plaintext room asked for in a frame before one is begun, so that control records always fit.
+    static let minimumFrameRoom = 256
+}

@@ -1,0 +1,22 @@
+/// REASM, which on a stream is waiting for the first frame.
+struct AwaitingInit: ~Copyable {}
+
+/// HALF: RESPONSE is out, message 3 is awaited.
+struct HalfOpen<Provider: CryptoProvider>: ~Copyable {
+    var handshake: ResponderHandshake<Provider>
+
+    init(_ awaiting: consuming AwaitingInit, handshake: ResponderHandshake<Provider>) {
+        self.handshake = handshake
+    }
+}
+
+/// HOLD: message 3 is authentic and confirmed; somebody is deciding whether the initiator is welcome.
+struct Held<Provider: CryptoProvider>: ~Copyable {
+    var keys: SessionKeys<Provider>
+    let candidate: Peer
+
+    init(_ halfOpen: consuming HalfOpen<Provider>, keys: consuming SessionKeys<Provider>, candidate: Peer) {
+        self.keys = keys
+        self.candidate = candidate
+    }
+}

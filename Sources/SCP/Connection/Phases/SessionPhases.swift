@@ -1,0 +1,34 @@
+/// EST: both sides are confirmed and accepted.
+struct Established<Provider: CryptoProvider>: ~Copyable {
+    var keys: SessionKeys<Provider>
+    let peer: Peer
+
+    init(_ unconfirmed: consuming Unconfirmed<Provider>) {
+        peer = unconfirmed.peer
+        keys = unconfirmed.keys
+    }
+
+    init(_ held: consuming Held<Provider>) {
+        peer = held.candidate
+        keys = held.keys
+    }
+}
+
+/// CLOSING: our CLOSE is out. DATA is neither processed nor acknowledged any more.
+struct Closing<Provider: CryptoProvider>: ~Copyable {
+    var keys: SessionKeys<Provider>
+    /// The counter of our CLOSE.
+    let counter: UInt64
+    /// Whether everything that was accepted had been sent before it.
+    let isComplete: Bool
+
+    init(keys: consuming SessionKeys<Provider>, counter: UInt64, isComplete: Bool) {
+        self.keys = keys
+        self.counter = counter
+        self.isComplete = isComplete
+    }
+}
+
+/// DRAINING on a stream: the last frame has been built and the keys are gone; input is thrown away until the peer ends
+/// the stream too, since a transport that is closed with unread input may destroy our last frame (why.md M16e).
+struct Draining: ~Copyable {}

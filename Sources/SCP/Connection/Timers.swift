@@ -1,0 +1,42 @@
+/// Every instant at which something is due. Nil: not running.
+struct Timers {
+    var handshake: Instant?
+    var decision: Instant?
+    var idle: Instant?
+    var keepAlive: Instant?
+    var probe: Instant?
+    var probeInterval = Constant.firstProbeInterval
+    var keyAge: Instant?
+    var flush: Instant?
+    var closeWait: Instant?
+    /// When unused buffers are given back.
+    var quiet: Instant?
+    /// The idle time in force: the smaller non-zero of both sides'.
+    var idleTimeout: Duration = .zero
+    var keepsAlive = false
+    /// Whether an eliciting frame was sent since a frame was last accepted (why.md M15).
+    var hasSentEliciting = false
+
+    /// Restarts what an authentic frame restarts.
+    mutating func restart(at now: Instant) {
+        hasSentEliciting = false
+        quiet = now.advanced(by: Constant.quietDelay)
+        guard idleTimeout > .zero else { return }
+        idle = now.advanced(by: idleTimeout)
+        keepAlive = keepsAlive ? now.advanced(by: idleTimeout / 3) : nil
+    }
+
+    /// The first eliciting frame since the last accepted one restarts the idle time.
+    mutating func didSendEliciting(at now: Instant) {
+        guard !hasSentEliciting else { return }
+        hasSentEliciting = true
+        if idleTimeout > .zero, idle != nil { idle = now.advanced(by: idleTimeout) }
+    }
+
+    /// Stops everything but the wait for the end.
+    mutating func stopAll() {
+        let wait = closeWait
+        self = Timers()
+        closeWait = wait
+    }
+}

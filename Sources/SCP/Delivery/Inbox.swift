@@ -1,0 +1,328 @@
+/// The receiving half of message delivery: pieces in, whole messages out, with every byte accounted for.
+struct Inbox {
+    /// Pieces, and messages that wait for an earlier one: together at most this many (why.md M11; quinn
+    /// GHSA-4w2j-m93h-cj5j is what happens without).
+    static let maximumGaps = 1_024
+    /// Ranges of finished ids above the first unfinished one, per unordered channel.
+    static let maximumFinishedRanges = 256
+    /// Unread messages of unreliable channels.
+    static let unreliableMessages = 64
+    /// Unread bytes of unreliable channels.
+    static let unreliableBytes = 65_536
+    /// Reassembly buffers kept for the next message.
+    private static let spareBuffers = 2
+
+    let messageLimit: UInt64
+    let channelLimit: UInt64
+    private let channelWindow: UInt64
+    private(set) var connection: ReceiveWindow
+    private var channels: [InboundChannel] = []
+    private var partials: [PartialMessage] = []
+    private var gapCount = 0
+    private var ready = MessageQueue()
+    private var unreliable = MessageQueue()
+    private var spares: [[UInt8]] = []
+    private(set) var isFinished = false
+    /// Unreliable messages thrown away because nobody read them, or because a newer one was delivered.
+    private(set) var dropped: UInt64 = 0
+
+    /// `granted` is the credit announced in the handshake: the window, or 0 while a decision is pending.
+    init(limits: Limits, granted: UInt64) {
+        messageLimit = UInt64(clamping: limits.messageLimit)
+        channelLimit = UInt64(clamping: limits.channels)
+        channelWindow = UInt64(clamping: limits.channelCredit)
+        connection = ReceiveWindow(window: UInt64(clamping: limits.connectionCredit), granted: granted)
+    }
+
+    /// Bytes held in buffers, for the memory ceiling.
+    var memory: Int {
+        var total = ready.capacity + unreliable.capacity
+        for partial in partials { total += partial.buffer.count }
+        for spare in spares { total += spare.count }
+        return total
+    }
+
+    // MARK: Reliable messages
+
+    /// Takes one piece. Returns the channel when a message of it became readable.
+    mutating func receive(_ piece: Piece, in bytes: Span<UInt8>) throws(Violation) -> Channel? {
+        let length = UInt64(piece.bytes.count)
+        let end = piece.offset.addingReportingOverflow(length)
+        guard !end.overflow, end.partialValue <= messageLimit else { throw Violation(.messageTooLarge) }
+        let index = try channelIndex(piece.channel)
+        if channels[index].hasFinished(piece.message) { return nil }
+        if let partial = partialIndex(piece.channel, piece.message) {
+            return try extend(partial, channel: index, by: piece, end: end.partialValue, in: bytes)
+        }
+        guard !isFinished else { throw Violation(.unexpectedMessage) }
+        try charge(FlowControl.charge(end.partialValue), channel: index)
+        let isWhole = piece.isLast && piece.offset == 0
+        if isWhole && channels[index].isNext(piece.message) {
+            try finish(piece.message, channel: index)
+            let allocated = ready.sharedCapacity
+            ready.append(
+                bytes, piece.bytes, channel: piece.channel, id: piece.message, limit: Int(clamping: connection.window))
+            if ready.sharedCapacity > allocated { keepWithinBudget() }
+            deliverWaiting(channel: index)
+            return piece.channel
+        }
+        let buffer = spares.popLast() ?? []
+        partials.append(PartialMessage(channel: piece.channel, id: piece.message, buffer: buffer))
+        gapCount += 1
+        return try write(partials.count - 1, channel: index, piece, end: end.partialValue, in: bytes)
+    }
+
+    private mutating func extend(
+        _ partial: Int, channel index: Int, by piece: Piece, end: UInt64, in bytes: Span<UInt8>
+    ) throws(Violation) -> Channel? {
+        if end > partials[partial].highest {
+            try charge(end - partials[partial].highest, channel: index)
+        }
+        return try write(partial, channel: index, piece, end: end, in: bytes)
+    }
+
+    /// Writes a charged piece into its message and hands the message on when that completes it.
+    private mutating func write(
+        _ partial: Int, channel index: Int, _ piece: Piece, end: UInt64, in bytes: Span<UInt8>
+    ) throws(Violation) -> Channel? {
+        if let size = partials[partial].finalSize {
+            guard end <= size, !piece.isLast || end == size else { throw Violation(.malformedFrame) }
+        } else if piece.isLast {
+            guard end >= partials[partial].highest else { throw Violation(.malformedFrame) }
+            partials[partial].finalSize = end
+        }
+        gapCount -= partials[partial].gapCount
+        let allocated = partials[partial].buffer.count
+        partials[partial].write(bytes, piece.bytes, at: piece.offset)
+        if partials[partial].buffer.count > allocated { keepWithinBudget() }
+        gapCount += partials[partial].gapCount
+        guard gapCount <= Inbox.maximumGaps else { throw Violation(.limitExceeded) }
+        guard partials[partial].isComplete else { return nil }
+        guard channels[index].isNext(piece.message) else { return nil }  // waits for an earlier one
+        try deliver(partial, channel: index)
+        deliverWaiting(channel: index)
+        return piece.channel
+    }
+
+    /// Moves a complete message to the readable ones.
+    private mutating func deliver(_ partial: Int, channel index: Int) throws(Violation) {
+        try finish(partials[partial].id, channel: index)
+        let message = take(partial)
+        let size = Int(clamping: message.highest)
+        if size >= MessageQueue.ownBufferThreshold {
+            ready.append(owning: message.buffer, length: size, channel: message.channel, id: message.id)
+        } else {
+            ready.append(
+                message.buffer.span, 0..<min(size, message.buffer.count), channel: message.channel, id: message.id,
+                limit: Int(clamping: connection.window))
+            recycle(message.buffer)
+        }
+    }
+
+    /// On an ordered channel, hands on complete messages that waited for the one before.
+    private mutating func deliverWaiting(channel index: Int) {
+        guard channels[index].channel.mode == .reliableOrdered else { return }
+        while let waiting = partialIndex(channels[index].channel, channels[index].next), partials[waiting].isComplete {
+            // `finish` cannot fail here: an ordered channel keeps no ranges.
+            guard (try? deliver(waiting, channel: index)) != nil else { return }
+        }
+    }
+
+    private mutating func finish(_ message: UInt64, channel index: Int) throws(Violation) {
+        channels[index].finish(message)
+        guard channels[index].finishedRanges <= Inbox.maximumFinishedRanges else { throw Violation(.limitExceeded) }
+    }
+
+    /// The sender gives a message up. Returns whether the message was still unknown or unfinished, and the channel's
+    /// later messages may have become readable.
+    mutating func cancel(_ channel: Channel, message: UInt64, charge final: UInt64) throws(Violation) -> Bool {
+        let index = try channelIndex(channel)
+        if channels[index].hasFinished(message) { return false }
+        guard final == 0 || final >= FlowControl.messageCharge, final <= FlowControl.charge(messageLimit)
+        else { throw Violation(.malformedFrame) }
+        var counted: UInt64 = 0
+        if let partial = partialIndex(channel, message) {
+            counted = FlowControl.charge(partials[partial].highest)
+            guard final >= counted else { throw Violation(.malformedFrame) }
+            recycle(take(partial).buffer)
+        }
+        if final > counted { try self.charge(final - counted, channel: index) }
+        consume(final, channel: index)
+        try skip(message, channel: index)
+        return true
+    }
+
+    /// Marks a message as finished though it was not delivered; what waited for it follows.
+    private mutating func skip(_ message: UInt64, channel index: Int) throws(Violation) {
+        if channels[index].channel.mode == .reliableOrdered, !channels[index].isNext(message) {
+            channels[index].skipLater(message)
+            guard channels[index].finishedRanges <= Inbox.maximumFinishedRanges else { throw Violation(.limitExceeded) }
+            return
+        }
+        try finish(message, channel: index)
+        deliverWaiting(channel: index)
+    }
+
+    /// `finish`: the peer sends no further message; its sum of charges must be ours.
+    mutating func finish(sum: UInt64) throws(Violation) {
+        guard sum == connection.charged else { throw Violation(.malformedFrame) }
+        isFinished = true
+    }
+
+    // MARK: Unreliable messages
+
+    /// Takes a whole message of an unreliable channel. Returns whether it became readable.
+    mutating func receive(_ message: UnreliableMessage, in bytes: Span<UInt8>) throws(Violation) -> Bool {
+        let length = message.bytes.count
+        guard UInt64(length) <= messageLimit else { throw Violation(.messageTooLarge) }
+        let index = try channelIndex(message.channel)
+        if message.channel.mode == .unreliableSequenced {
+            guard message.number >= channels[index].next else {
+                dropped &+= 1
+                return false
+            }
+            channels[index].next = message.number &+ 1
+        }
+        guard length <= Inbox.unreliableBytes else {
+            dropped &+= 1
+            return false
+        }
+        while let oldest = unreliable.first(on: nil),
+            unreliable.count >= Inbox.unreliableMessages || unreliable.byteCount + length > Inbox.unreliableBytes
+        {
+            unreliable.remove(oldest)
+            dropped &+= 1
+        }
+        unreliable.append(
+            bytes, message.bytes, channel: message.channel, id: message.number, limit: Inbox.unreliableBytes)
+        return true
+    }
+
+    // MARK: Reading
+
+    /// Whether a message is readable on a channel, or on any.
+    func isReadable(_ channel: Channel?) -> Bool {
+        ready.first(on: channel) != nil || unreliable.first(on: channel) != nil
+    }
+
+    /// Hands the next readable message to `body` and gives its charge back.
+    mutating func read<Result>(_ channel: Channel?, _ body: (ReceivedMessage, Span<UInt8>) -> Result) -> Result? {
+        if let handle = ready.first(on: channel), let from = ready.channel(handle) {
+            let message = ReceivedMessage(channel: from, id: MessageID(rawValue: ready.id(handle)))
+            let size = ready.size(handle)
+            let result = ready.withBytes(handle) { bytes in body(message, bytes) }
+            if let buffer = ready.remove(handle) { recycle(buffer) }
+            let (index, isNew) = findChannel(from)
+            if !isNew { consume(FlowControl.charge(UInt64(size)), channel: index) }
+            return result
+        }
+        guard let handle = unreliable.first(on: channel), let from = unreliable.channel(handle) else { return nil }
+        let message = ReceivedMessage(channel: from, id: MessageID(rawValue: unreliable.id(handle)))
+        let result = unreliable.withBytes(handle) { bytes in body(message, bytes) }
+        unreliable.remove(handle)
+        return result
+    }
+
+    // MARK: Credit
+
+    /// Whether the connection's credit has opened far enough to be announced by itself.
+    var owesConnectionCredit: Bool {
+        connection.isWorthAnnouncing(threshold: FlowControl.charge(messageLimit))
+    }
+
+    /// The connection's newest credit, taken as announced.
+    mutating func announceConnectionCredit() -> UInt64 {
+        let credit = connection.available
+        connection.announce(credit)
+        return credit
+    }
+
+    /// Grants the whole window: the peer has been accepted.
+    mutating func openWindow() { connection.announce(connection.available) }
+
+    /// The next channel whose credit is worth announcing, with the credit, taken as announced.
+    mutating func nextChannelCredit() -> (channel: Channel, credit: UInt64)? {
+        let threshold = FlowControl.charge(messageLimit)
+        for index in channels.indices where channels[index].owesCredit {
+            channels[index].owesCredit = false
+            guard channels[index].window.isWorthAnnouncing(threshold: threshold) else { continue }
+            let credit = channels[index].window.available
+            channels[index].window.announce(credit)
+            owedChannelCredits -= 1
+            return (channels[index].channel, credit)
+        }
+        owedChannelCredits = 0
+        return nil
+    }
+
+    /// Channels whose credit waits to be announced.
+    private(set) var owedChannelCredits = 0
+
+    private mutating func charge(_ amount: UInt64, channel index: Int) throws(Violation) {
+        guard connection.allows(amount), channels[index].window.allows(amount)
+        else { throw Violation(.flowControlViolation) }
+        connection.add(amount)
+        channels[index].window.add(amount)
+    }
+
+    private mutating func consume(_ amount: UInt64, channel index: Int) {
+        connection.consume(amount)
+        channels[index].window.consume(amount)
+        if !channels[index].owesCredit,
+            channels[index].window.isWorthAnnouncing(threshold: FlowControl.charge(messageLimit))
+        {
+            channels[index].owesCredit = true
+            owedChannelCredits += 1
+        }
+    }
+
+    // MARK: Memory
+
+    /// What is allocated for messages stays within five quarters of the window, which is what unread and unfinished
+    /// messages may need: spare room is given up before that is passed.
+    private mutating func keepWithinBudget() {
+        let budget = Int(clamping: connection.window / 4 * 5)
+        if memory > budget { spares = [] }
+        if memory > budget { ready.trim() }
+    }
+
+    /// Gives back what is not in use; called when the connection falls quiet.
+    mutating func trim() {
+        spares = []
+        ready.trim()
+        unreliable.trim()
+    }
+
+    private mutating func take(_ partial: Int) -> PartialMessage {
+        gapCount -= partials[partial].gapCount
+        partials.swapAt(partial, partials.count - 1)
+        return partials.removeLast()
+    }
+
+    private mutating func recycle(_ buffer: consuming [UInt8]) {
+        guard spares.count < Inbox.spareBuffers, !buffer.isEmpty else { return }
+        spares.append(buffer)
+    }
+
+    private func partialIndex(_ channel: Channel, _ message: UInt64) -> Int? {
+        partials.firstIndex { $0.id == message && $0.channel == channel }
+    }
+
+    private mutating func channelIndex(_ channel: Channel) throws(Violation) -> Int {
+        guard UInt64(channel.number) < channelLimit else { throw Violation(.limitExceeded) }
+        let (index, isNew) = findChannel(channel)
+        if isNew { channels.insert(InboundChannel(channel, window: channelWindow), at: index) }
+        return index
+    }
+
+    private func findChannel(_ channel: Channel) -> (index: Int, isNew: Bool) {
+        var low = 0
+        var high = channels.count
+        let key = channel.encoded
+        while low < high {
+            let middle = (low + high) / 2
+            if channels[middle].channel.encoded < key { low = middle + 1 } else { high = middle }
+        }
+        return (low, low == channels.count || channels[low].channel != channel)
+    }
+}

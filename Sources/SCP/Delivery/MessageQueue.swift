@@ -1,0 +1,266 @@
+/// Whole messages of many channels, in the order in which they came, in one buffer.
+///
+/// Entries are slots of 32 bytes, which is what flow control charges for a message besides its bytes, so a flood of
+/// empty messages costs its sender as much credit as it costs us memory. Small messages lie side by side in one
+/// buffer; a message that was reassembled in a buffer of its own keeps that buffer. Nothing is allocated in the steady
+/// state: slots and bytes are used again.
+struct MessageQueue {
+    /// Messages of at least this size may bring their own buffer.
+    static let ownBufferThreshold = 1_024
+
+    private struct Slot {
+        var id: UInt64
+        var channel: UInt32
+        /// Where the bytes lie; ``MessageQueue/elsewhere`` when the message has a buffer of its own.
+        var offset: UInt32
+        var count: UInt32
+        var previous: Int32
+        var next: Int32
+        /// The next message of the same channel, or the next free slot.
+        var nextOfChannel: Int32
+    }
+
+    private struct OwnBuffer {
+        var slot: Int32
+        var bytes: [UInt8]
+    }
+
+    private struct Lane {
+        var channel: UInt32
+        var first: Int32
+        var last: Int32
+    }
+
+    private static let none: Int32 = -1
+    private static let elsewhere = UInt32.max
+
+    private var slots: [Slot] = []
+    private var freeSlot = MessageQueue.none
+    private var oldest = MessageQueue.none
+    private var newest = MessageQueue.none
+    /// One lane for each channel that holds messages, sorted by channel.
+    private var lanes: [Lane] = []
+    private var bytes: [UInt8] = []
+    private var end = 0
+    private var ownBuffers: [OwnBuffer] = []
+
+    /// Messages held.
+    private(set) var count = 0
+    /// Bytes of the messages held.
+    private(set) var byteCount = 0
+    private var sharedByteCount = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    /// Bytes allocated for the messages that lie side by side.
+    var sharedCapacity: Int { bytes.count }
+
+    /// Bytes allocated for message bytes.
+    var capacity: Int {
+        var total = bytes.count
+        for own in ownBuffers { total += own.bytes.count }
+        return total
+    }
+
+    /// A message in the queue; valid until it is removed.
+    struct Handle: Equatable {
+        fileprivate let slot: Int32
+    }
+
+    // MARK: Adding
+
+    /// Copies a message to the end of the queue.
+    mutating func append(_ source: Span<UInt8>, _ range: Range<Int>, channel: Channel, id: UInt64, limit: Int) {
+        let length = range.count
+        makeRoom(for: length, limit: limit)
+        let offset = end
+        var destination = bytes.mutableSpan
+        Bytes.copy(source, range, to: &destination, at: offset)
+        link(channel: channel, id: id, offset: UInt32(clamping: offset), count: length)
+        end += length
+        sharedByteCount += length
+    }
+
+    /// Adds a message that has a buffer of its own, of which the first `length` bytes count.
+    mutating func append(owning buffer: consuming [UInt8], length: Int, channel: Channel, id: UInt64) {
+        let slot = link(channel: channel, id: id, offset: MessageQueue.elsewhere, count: length)
+        ownBuffers.append(OwnBuffer(slot: slot, bytes: buffer))
+    }
+
+    @discardableResult
+    private mutating func link(channel: Channel, id: UInt64, offset: UInt32, count length: Int) -> Int32 {
+        let key = UInt32(clamping: channel.encoded)
+        let slot = Slot(
+            id: id, channel: key, offset: offset, count: UInt32(clamping: length),
+            previous: newest, next: MessageQueue.none, nextOfChannel: MessageQueue.none)
+        let index: Int32
+        if freeSlot != MessageQueue.none {
+            index = freeSlot
+            freeSlot = slots[Int(index)].nextOfChannel
+            slots[Int(index)] = slot
+        } else {
+            index = Int32(clamping: slots.count)
+            slots.append(slot)
+        }
+        if newest == MessageQueue.none { oldest = index } else { slots[Int(newest)].next = index }
+        newest = index
+        let (lane, isNew) = findLane(key)
+        if isNew {
+            lanes.insert(Lane(channel: key, first: index, last: index), at: lane)
+        } else {
+            slots[Int(lanes[lane].last)].nextOfChannel = index
+            lanes[lane].last = index
+        }
+        count += 1
+        byteCount += length
+        return index
+    }
+
+    // MARK: Looking
+
+    /// The oldest message of a channel, or of all.
+    func first(on channel: Channel?) -> Handle? {
+        guard let channel else { return oldest == MessageQueue.none ? nil : Handle(slot: oldest) }
+        let (lane, isNew) = findLane(UInt32(clamping: channel.encoded))
+        return isNew ? nil : Handle(slot: lanes[lane].first)
+    }
+
+    /// Channels that hold messages, counted; ``channel(atLane:)`` names them in ascending order.
+    var laneCount: Int { lanes.count }
+    func channel(atLane lane: Int) -> Channel? {
+        lanes.indices.contains(lane) ? Channel(encoded: UInt64(lanes[lane].channel)) : nil
+    }
+
+    func id(_ handle: Handle) -> UInt64 { slots[Int(handle.slot)].id }
+    func size(_ handle: Handle) -> Int { Int(slots[Int(handle.slot)].count) }
+    func channel(_ handle: Handle) -> Channel? { Channel(encoded: UInt64(slots[Int(handle.slot)].channel)) }
+
+    /// Finds a message by its id.
+    func find(_ id: UInt64, on channel: Channel) -> Handle? {
+        var handle = first(on: channel)
+        while let current = handle {
+            if self.id(current) == id { return current }
+            let next = slots[Int(current.slot)].nextOfChannel
+            handle = next == MessageQueue.none ? nil : Handle(slot: next)
+        }
+        return nil
+    }
+
+    /// The bytes of a message.
+    func withBytes<Result: ~Copyable, Failure: Error>(
+        _ handle: Handle, _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let slot = slots[Int(handle.slot)]
+        let length = Int(slot.count)
+        if slot.offset == MessageQueue.elsewhere, let own = ownBuffers.first(where: { $0.slot == handle.slot }) {
+            return try body(own.bytes.span.extracting(0..<min(length, own.bytes.count)))
+        }
+        let start = min(Int(slot.offset), bytes.count)
+        return try body(bytes.span.extracting(start..<min(start + length, bytes.count)))
+    }
+
+    // MARK: Removing
+
+    /// Removes a message; gives back the buffer of its own, if it had one, to be used again.
+    @discardableResult
+    mutating func remove(_ handle: Handle) -> [UInt8]? {
+        let index = handle.slot
+        let slot = slots[Int(index)]
+        if slot.previous == MessageQueue.none { oldest = slot.next } else { slots[Int(slot.previous)].next = slot.next }
+        if slot.next == MessageQueue.none {
+            newest = slot.previous
+        } else {
+            slots[Int(slot.next)].previous = slot.previous
+        }
+        unlinkFromLane(index, slot)
+        slots[Int(index)].nextOfChannel = freeSlot
+        freeSlot = index
+        count -= 1
+        byteCount -= Int(slot.count)
+        if slot.offset == MessageQueue.elsewhere {
+            guard let own = ownBuffers.firstIndex(where: { $0.slot == index }) else { return nil }
+            return ownBuffers.remove(at: own).bytes
+        }
+        sharedByteCount -= Int(slot.count)
+        if sharedByteCount == 0 { end = 0 }
+        return nil
+    }
+
+    private mutating func unlinkFromLane(_ index: Int32, _ slot: Slot) {
+        let (lane, isNew) = findLane(slot.channel)
+        guard !isNew else { return }
+        if lanes[lane].first == index {
+            if slot.nextOfChannel == MessageQueue.none {
+                lanes.remove(at: lane)
+            } else {
+                lanes[lane].first = slot.nextOfChannel
+            }
+            return
+        }
+        var before = lanes[lane].first
+        while before != MessageQueue.none, slots[Int(before)].nextOfChannel != index {
+            before = slots[Int(before)].nextOfChannel
+        }
+        guard before != MessageQueue.none else { return }
+        slots[Int(before)].nextOfChannel = slot.nextOfChannel
+        if lanes[lane].last == index { lanes[lane].last = before }
+    }
+
+    /// Gives memory back: everything when empty, otherwise what is not in use.
+    mutating func trim() {
+        if isEmpty {
+            self = MessageQueue()
+        } else {
+            compact(into: sharedByteCount)
+        }
+    }
+
+    // MARK: Room
+
+    private mutating func makeRoom(for length: Int, limit: Int) {
+        if end + length <= bytes.count { return }
+        if sharedByteCount + length <= bytes.count, sharedByteCount <= bytes.count / 2 {
+            compact(into: bytes.count)
+            return
+        }
+        // Doubling, but never past the limit that credit or the send buffer sets.
+        let needed = sharedByteCount + length
+        compact(into: max(needed, min(limit, max(256, 2 * bytes.count))))
+    }
+
+    /// Moves the shared bytes to the front of a buffer of `capacity` bytes.
+    private mutating func compact(into capacity: Int) {
+        let isSame = capacity == bytes.count
+        var target = isSame ? [] : [UInt8](repeating: 0, count: max(capacity, sharedByteCount))
+        var position = 0
+        var index = oldest
+        while index != MessageQueue.none {
+            let slot = slots[Int(index)]
+            if slot.offset != MessageQueue.elsewhere {
+                let range = Int(slot.offset)..<Int(slot.offset) + Int(slot.count)
+                if isSame {
+                    // Slots are in the order of their bytes, so moving down never overwrites what is still to move.
+                    for step in 0..<range.count { bytes[position + step] = bytes[range.lowerBound + step] }
+                } else {
+                    var destination = target.mutableSpan
+                    Bytes.copy(bytes.span, range, to: &destination, at: position)
+                }
+                slots[Int(index)].offset = UInt32(clamping: position)
+                position += range.count
+            }
+            index = slot.next
+        }
+        end = position
+        if !isSame { swap(&bytes, &target) }
+    }
+
+    private func findLane(_ channel: UInt32) -> (index: Int, isNew: Bool) {
+        var low = 0
+        var high = lanes.count
+        while low < high {
+            let middle = (low + high) / 2
+            if lanes[middle].channel < channel { low = middle + 1 } else { high = middle }
+        }
+        return (low, low == lanes.count || lanes[low].channel != channel)
+    }
+}

@@ -1,0 +1,35 @@
+/// What a sender knows of one channel.
+struct OutboundChannel {
+    let channel: Channel
+    var window: SendWindow
+    /// The id that the next message gets.
+    var nextID: UInt64 = 0
+    /// The message that is being sent in pieces.
+    var started: StartedMessage?
+    /// Whether the first message waits for this channel's credit, and the limit it was last told of.
+    var isBlocked = false
+
+    init(_ channel: Channel, credit: UInt64) {
+        self.channel = channel
+        window = SendWindow(credit: credit)
+    }
+}
+
+/// A message of which some bytes are in frames.
+struct StartedMessage {
+    let handle: MessageQueue.Handle
+    var sent: Int
+}
+
+/// A frame that carried the last byte of messages of one channel, up to `message`.
+struct DeliveryReceipt {
+    let counter: UInt64
+    let channel: Channel
+    let message: UInt64
+}
+
+/// Something said about one message, to be sent once.
+enum MessageNotice {
+    case cancel(Channel, message: UInt64, charge: UInt64, code: ErrorCode)
+    case refuse(Channel, message: UInt64, code: ErrorCode)
+}

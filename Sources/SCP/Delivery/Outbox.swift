@@ -1,0 +1,311 @@
+/// The sending half of message delivery: accepted messages, cut into pieces that fit frames, within the peer's credit.
+struct Outbox {
+    /// DATA frames carry at most this many plaintext bytes while more than one channel has something to send, so that
+    /// no channel waits long for another (why.md M16b).
+    static let sharedFrameSize = 16_384
+    /// Notices (cancel, refuse) that wait to be sent; a further one is refused to the caller.
+    static let maximumNotices = 1_024
+
+    private let bufferLimit: Int
+    private(set) var connection: SendWindow
+    private var channelCredit: UInt64
+    private var messageLimit: UInt64
+    private var unreliableLimit = Outbox.largestUnreliable(frameLimit: TransportParameters.minimumFrameLimit)
+    private var channelLimit: UInt64
+    private var queue = MessageQueue()
+    private var channels: [OutboundChannel] = []
+    /// Index into `channels` of the one whose turn it is.
+    private var turn = 0
+    private var receipts: [DeliveryReceipt] = []
+    private var firstReceipt = 0
+    private(set) var notices: [MessageNotice] = []
+    private(set) var isFinished = false
+    private(set) var owesFinish = false
+    private var wantsRoom = false
+    /// Whether the last look found nothing that credit lets out; a new message or credit ends it.
+    private(set) var isStalled = false
+    /// Whether the stall is for want of the connection's credit.
+    private(set) var isBlockedOnConnection = false
+
+    init(limits: Limits) {
+        bufferLimit = limits.sendBuffer
+        // Until the peer's parameters are known nothing is sent; what may be accepted is bounded by the defaults.
+        connection = SendWindow(credit: 0)
+        channelCredit = 0
+        messageLimit = TransportParameters().messageLimit
+        channelLimit = TransportParameters().channels
+    }
+
+    /// Takes the peer's limits from its handshake message.
+    mutating func apply(_ parameters: TransportParameters) {
+        connection = SendWindow(credit: parameters.connectionCredit)
+        channelCredit = parameters.channelCredit
+        messageLimit = parameters.messageLimit
+        channelLimit = parameters.channels
+        unreliableLimit = Outbox.largestUnreliable(frameLimit: parameters.frameLimit)
+        for index in channels.indices { channels[index].window = SendWindow(credit: parameters.channelCredit) }
+    }
+
+    private static func largestUnreliable(frameLimit: UInt64) -> Int {
+        min(Int(clamping: frameLimit) - FrameHeader.tagSize, sharedFrameSize) - PieceLayout.maximumHeader
+    }
+
+    var isEmpty: Bool { queue.isEmpty }
+    /// Whether messages wait that credit may let out.
+    var hasData: Bool { !queue.isEmpty && !isStalled }
+    var memory: Int { queue.capacity }
+    /// Messages accepted and not known to be delivered; at most what is queued and what is in flight.
+    var unsent: Int { queue.count }
+    /// Plaintext bytes that would hold everything that is queued.
+    var wantedRoom: Int { queue.byteCount + queue.count * PieceLayout.maximumHeader }
+    var awaitsReceipts: Bool { firstReceipt < receipts.count }
+
+    // MARK: Accepting
+
+    /// Copies a message into the send buffer.
+    mutating func send(_ message: Span<UInt8>, on channel: Channel) throws(SendError) -> MessageID {
+        guard !isFinished else { throw .finished }
+        guard UInt64(channel.number) < channelLimit else { throw .invalidChannel(limit: Int(clamping: channelLimit)) }
+        var limit = min(Int(clamping: messageLimit), bufferLimit - Int(FlowControl.messageCharge))
+        // An unreliable message is never cut, so it must fit the smallest frame we may have to put it into.
+        if !channel.mode.isReliable { limit = min(limit, unreliableLimit) }
+        guard message.count <= limit else { throw .tooLarge(limit: limit) }
+        guard buffered + message.count + Int(FlowControl.messageCharge) <= bufferLimit else {
+            wantsRoom = true
+            throw .full
+        }
+        let index = channelIndex(channel)
+        let id = channels[index].nextID
+        channels[index].nextID = id &+ 1
+        queue.append(message, 0..<message.count, channel: channel, id: id, limit: bufferLimit)
+        isStalled = false
+        return MessageID(rawValue: id)
+    }
+
+    /// Bytes of the send buffer in use, with 32 for each message.
+    private var buffered: Int { queue.byteCount + queue.count * Int(FlowControl.messageCharge) }
+
+    /// Whether the sender who met `full` should be told of room: once, when a quarter is free (transport.md 5.1).
+    mutating func takeRoomNotice() -> Bool {
+        guard wantsRoom, bufferLimit - buffered >= bufferLimit / 4 else { return false }
+        wantsRoom = false
+        return true
+    }
+
+    mutating func finish() {
+        guard !isFinished else { return }
+        isFinished = true
+        owesFinish = true
+    }
+
+    /// The sum of charges for the `finish` record, once nothing is left to send; the record is then sent.
+    mutating func takeFinish() -> UInt64? {
+        guard owesFinish, queue.isEmpty, notices.isEmpty else { return nil }
+        owesFinish = false
+        return connection.reserved
+    }
+
+    /// Gives a message up that was not sent whole. Returns false when there is nothing to cancel.
+    mutating func cancel(_ id: UInt64, on channel: Channel, code: ErrorCode) -> Bool {
+        guard notices.count < Outbox.maximumNotices, let handle = queue.find(id, on: channel) else { return false }
+        let index = channelIndex(channel)
+        var charge: UInt64 = 0
+        if let started = channels[index].started, started.handle == handle {
+            charge = FlowControl.charge(UInt64(started.sent))
+            let unsent = UInt64(queue.size(handle) - started.sent)
+            connection.release(unsent)
+            channels[index].window.release(unsent)
+            channels[index].started = nil
+        }
+        queue.remove(handle)
+        isStalled = false
+        if channel.mode.isReliable {
+            notices.append(.cancel(channel, message: id, charge: charge, code: code))
+        }
+        return true
+    }
+
+    mutating func refuse(_ id: UInt64, on channel: Channel, code: ErrorCode) {
+        guard notices.count < Outbox.maximumNotices else { return }
+        notices.append(.refuse(channel, message: id, code: code))
+    }
+
+    mutating func takeNotice() -> MessageNotice? { notices.isEmpty ? nil : notices.removeFirst() }
+
+    /// Forgets everything that waits: the connection is ending without a flush.
+    mutating func discard() {
+        queue = MessageQueue()
+        for index in channels.indices { channels[index].started = nil }
+        notices = []
+        owesFinish = false
+        isFinished = true
+    }
+
+    mutating func trim() { queue.trim() }
+
+    // MARK: Credit
+
+    mutating func raiseCredit(to credit: UInt64) -> Bool {
+        guard connection.raise(to: credit) else { return false }
+        isStalled = false
+        isBlockedOnConnection = false
+        return true
+    }
+
+    mutating func raiseCredit(of channel: Channel, to credit: UInt64) -> Bool {
+        guard UInt64(channel.number) < channelLimit else { return false }
+        let index = channelIndex(channel)
+        guard channels[index].window.raise(to: credit) else { return false }
+        channels[index].isBlocked = false
+        isStalled = false
+        return true
+    }
+
+    /// The channels whose next message waits for their own credit, with that credit, for the `blocked` records.
+    var blockedChannels: [(Channel, UInt64)] {
+        channels.compactMap { $0.isBlocked ? ($0.channel, $0.window.credit) : nil }
+    }
+
+    // MARK: Sending
+
+    /// How many plaintext bytes a DATA frame should carry now.
+    func preferredFrameSize(_ limit: Int) -> Int {
+        queue.laneCount > 1 ? min(limit, Outbox.sharedFrameSize) : limit
+    }
+
+    /// What ``fill(_:upTo:counter:)`` did.
+    enum Fill: Equatable {
+        case nothing
+        case wrote
+        /// Nothing yet: the next piece needs this many bytes of plaintext.
+        case needs(Int)
+    }
+
+    /// Appends pieces of messages until the frame is full or nothing may be sent. `end` is where the plaintext must
+    /// end in `frame`.
+    mutating func fill(_ frame: inout OutputSpan<UInt8>, upTo end: Int, counter: UInt64) -> Fill {
+        var wrote = false
+        while let index = nextChannel() {
+            guard let layout = append(from: index, to: &frame, room: end - frame.count, counter: counter) else {
+                return wrote ? .wrote : .needs(neededForNextPiece(index))
+            }
+            wrote = true
+            // A piece without its length goes to the end of the frame: nothing may follow it.
+            if !layout.hasLength { return .wrote }
+        }
+        isStalled = true
+        return wrote ? .wrote : .nothing
+    }
+
+    /// Plaintext bytes that the smallest next piece of a channel needs.
+    private func neededForNextPiece(_ index: Int) -> Int {
+        guard let started = channels[index].started, !channels[index].channel.mode.isReliable
+        else { return PieceLayout.maximumHeader + 1 }
+        return PieceLayout.maximumHeader + queue.size(started.handle)
+    }
+
+    /// The next channel, in turn, whose first message has been started or may be.
+    private mutating func nextChannel() -> Int? {
+        isBlockedOnConnection = false
+        let lanes = queue.laneCount
+        for step in 0..<lanes {
+            guard let channel = queue.channel(atLane: (turn + step) % lanes) else { continue }
+            let index = channelIndex(channel)
+            if channels[index].started != nil || start(index) {
+                turn = (turn + step) % lanes
+                return index
+            }
+        }
+        return nil
+    }
+
+    /// Starts the first message of a channel if the admission rule allows.
+    private mutating func start(_ index: Int) -> Bool {
+        let channel = channels[index].channel
+        guard let handle = queue.first(on: channel) else { return false }
+        if channel.mode.isReliable {
+            let charge = FlowControl.charge(UInt64(queue.size(handle)))
+            channels[index].isBlocked = !channels[index].window.admits(charge)
+            guard !channels[index].isBlocked else { return false }
+            guard connection.admits(charge) else {
+                isBlockedOnConnection = true
+                return false
+            }
+            connection.reserve(charge)
+            channels[index].window.reserve(charge)
+        }
+        channels[index].started = StartedMessage(handle: handle, sent: 0)
+        return true
+    }
+
+    /// Appends one piece of a channel's started message. Returns nil when the room left is too small for one.
+    private mutating func append(
+        from index: Int, to frame: inout OutputSpan<UInt8>, room: Int, counter: UInt64
+    ) -> PieceLayout? {
+        guard let started = channels[index].started,
+            let layout = PieceLayout(
+                channel: channels[index].channel, message: queue.id(started.handle), offset: started.sent,
+                left: queue.size(started.handle) - started.sent, room: room)
+        else { return nil }
+        layout.appendHeader(to: &frame)
+        let range = started.sent..<started.sent + layout.count
+        queue.withBytes(started.handle) { bytes in frame.append(bytes, in: range) }
+        turn += 1
+        if layout.isLast {
+            complete(index, started.handle, counter: counter)
+        } else {
+            channels[index].started?.sent += layout.count
+        }
+        return layout
+    }
+
+    /// The last byte of a message is in a frame: nothing is ever sent again on a stream, so its bytes are let go.
+    private mutating func complete(_ index: Int, _ handle: MessageQueue.Handle, counter: UInt64) {
+        let id = queue.id(handle)
+        let channel = channels[index].channel
+        queue.remove(handle)
+        channels[index].started = nil
+        guard channel.mode.isReliable else { return }
+        // Newest last: one receipt for each channel of a frame, holding the highest id.
+        var position = receipts.count - 1
+        while position >= firstReceipt, receipts[position].counter == counter {
+            if receipts[position].channel == channel {
+                receipts[position] = DeliveryReceipt(counter: counter, channel: channel, message: id)
+                return
+            }
+            position -= 1
+        }
+        receipts.append(DeliveryReceipt(counter: counter, channel: channel, message: id))
+    }
+
+    // MARK: Receipts
+
+    /// Removes and returns the oldest receipt of a frame up to `counter`.
+    mutating func takeReceipt(upTo counter: UInt64) -> DeliveryReceipt? {
+        guard firstReceipt < receipts.count, receipts[firstReceipt].counter <= counter else { return nil }
+        let receipt = receipts[firstReceipt]
+        firstReceipt += 1
+        if firstReceipt == receipts.count {
+            receipts.removeAll(keepingCapacity: receipts.capacity <= 256)
+            firstReceipt = 0
+        } else if firstReceipt >= 256, firstReceipt * 2 >= receipts.count {
+            receipts.removeFirst(firstReceipt)
+            firstReceipt = 0
+        }
+        return receipt
+    }
+
+    private mutating func channelIndex(_ channel: Channel) -> Int {
+        var low = 0
+        var high = channels.count
+        let key = channel.encoded
+        while low < high {
+            let middle = (low + high) / 2
+            if channels[middle].channel.encoded < key { low = middle + 1 } else { high = middle }
+        }
+        if low == channels.count || channels[low].channel != channel {
+            channels.insert(OutboundChannel(channel, credit: channelCredit), at: low)
+        }
+        return low
+    }
+}

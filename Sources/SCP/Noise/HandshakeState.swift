@@ -1,0 +1,235 @@
+/// Noise rev. 34, section 5.3: the interpreter of a pattern.
+///
+/// A value: copying it is a snapshot, and a message that fails leaves it as it was.
+struct HandshakeState<Provider: CryptoProvider> {
+    /// The largest Noise message (section 3).
+    static var maximumMessage: Int { 65_535 }
+
+    let pattern: HandshakePattern
+    let role: Role
+    private var symmetric: SymmetricState<Provider>
+    private let staticKey: Provider.PrivateKey?
+    private var ephemeral: Provider.PrivateKey?
+    private(set) var ephemeralPublic: PublicKey?
+    private(set) var remoteStatic: PublicKey?
+    private(set) var remoteEphemeral: PublicKey?
+    private let presharedKeys: PresharedKeys?
+    /// Stands in for the PSK of a peer we have none for, so that it fails like a wrong one, in as many operations.
+    private let unknownPeerSecret: Secret?
+    /// The next message.
+    private(set) var index = 0
+
+    /// - Parameter ephemeral: for test vectors; nil draws one from the provider when it is due.
+    init(
+        _ pattern: HandshakePattern, role: Role, prologue: Span<UInt8>, provider: Provider,
+        staticKey: Provider.PrivateKey? = nil, remoteStatic: PublicKey? = nil,
+        ephemeral: Provider.PrivateKey? = nil, presharedKeys: PresharedKeys? = nil
+    ) throws(NoiseError) {
+        self.pattern = pattern
+        self.role = role
+        self.staticKey = staticKey
+        self.remoteStatic = remoteStatic
+        self.ephemeral = ephemeral
+        self.presharedKeys = presharedKeys
+        do throws(CryptoError) {
+            unknownPeerSecret = presharedKeys == nil ? nil : try provider.randomSecret(count: 32)
+            symmetric = try SymmetricState(protocolName: Array(pattern.protocolName.utf8), provider: provider)
+            try symmetric.mixHash(prologue)
+            let own = try staticKey.map { key throws(CryptoError) in try provider.publicKey(of: key) }
+            let initiatorStatic = role == .initiator ? own : remoteStatic
+            let responderStatic = role == .initiator ? remoteStatic : own
+            if !pattern.initiatorKnown.isEmpty {
+                guard let key = initiatorStatic else { throw .invalidLength }
+                try symmetric.mixHash(key.bytes.span)
+            }
+            if !pattern.responderKnown.isEmpty {
+                guard let key = responderStatic else { throw .invalidLength }
+                try symmetric.mixHash(key.bytes.span)
+            }
+        } catch {
+            throw error == .invalidLength ? .missingKey : NoiseError(error)
+        }
+    }
+
+    var provider: Provider { symmetric.provider }
+
+    /// Whether all messages have been handled.
+    var isComplete: Bool { index == pattern.messages.count }
+
+    /// `h`: after the last message the handshake hash, which is the same on both sides (section 11.2).
+    var handshakeHash: Digest { symmetric.hash }
+
+    /// `ck` as it stands.
+    var chainingKey: Secret { symmetric.chainingKey }
+
+    /// Whether the other side sent our own ephemeral back.
+    var isEphemeralReflected: Bool {
+        guard let ephemeralPublic, let remoteEphemeral else { return false }
+        return ephemeralPublic.names(sameKeyAs: remoteEphemeral)
+    }
+
+    private var isMyTurn: Bool { (index % 2 == 0) == (role == .initiator) }
+
+    // MARK: Writing
+
+    /// Bytes that the next message adds to its payload.
+    var overhead: Int {
+        guard !isComplete else { return 0 }
+        var hasKey = symmetric.cipher.hasKey
+        var total = 0
+        for token in pattern.messages[index] {
+            switch token {
+            case .e:
+                total += PublicKey.size
+                if pattern.usesPSK { hasKey = true }
+            case .s: total += PublicKey.size + (hasKey ? CipherState<Provider>.tagSize : 0)
+            default: hasKey = true
+            }
+        }
+        return total + (hasKey ? CipherState<Provider>.tagSize : 0)
+    }
+
+    /// `WriteMessage`.
+    mutating func write(payload: Span<UInt8>) throws(NoiseError) -> [UInt8] {
+        guard !isComplete, isMyTurn else { throw .outOfTurn }
+        let size = overhead + payload.count
+        guard size <= Self.maximumMessage else { throw .tooLong }
+        var next = self
+        var message = [UInt8](repeating: 0, count: size)
+        var span = message.mutableSpan
+        var position = 0
+        for token in pattern.messages[index] {
+            switch token {
+            case .e: try next.writeEphemeral(&span, &position)
+            case .s: try next.writeStatic(&span, &position)
+            default: try next.mix(token)
+            }
+        }
+        Bytes.copy(payload, 0..<payload.count, to: &span, at: position)
+        try next.symmetric.encryptAndHash(&span, position..<position + payload.count)
+        next.index += 1
+        self = next
+        return message
+    }
+
+    private mutating func writeEphemeral(
+        _ message: inout MutableSpan<UInt8>, _ position: inout Int
+    ) throws(NoiseError) {
+        do throws(CryptoError) {
+            let provider = symmetric.provider
+            let key: Provider.PrivateKey
+            if let ephemeral {
+                key = ephemeral
+            } else {
+                key = try provider.privateKey(try provider.randomSecret(count: 32))
+            }
+            let own = try provider.publicKey(of: key)
+            ephemeral = key
+            ephemeralPublic = own
+            Bytes.copy(own.bytes.span, 0..<PublicKey.size, to: &message, at: position)
+            position += PublicKey.size
+            try absorbEphemeral(own)
+        } catch {
+            throw NoiseError(error)
+        }
+    }
+
+    private mutating func writeStatic(
+        _ message: inout MutableSpan<UInt8>, _ position: inout Int
+    ) throws(NoiseError) {
+        guard let staticKey else { throw .missingKey }
+        do throws(CryptoError) {
+            let own = try symmetric.provider.publicKey(of: staticKey)
+            Bytes.copy(own.bytes.span, 0..<PublicKey.size, to: &message, at: position)
+        } catch {
+            throw NoiseError(error)
+        }
+        let end = position + PublicKey.size
+        let overhead = symmetric.cipher.overhead
+        try symmetric.encryptAndHash(&message, position..<end)
+        position = end + overhead
+    }
+
+    // MARK: Reading
+
+    /// `ReadMessage`; gives the payload.
+    mutating func read(_ message: Span<UInt8>) throws(NoiseError) -> [UInt8] {
+        guard !isComplete, !isMyTurn else { throw .outOfTurn }
+        guard message.count <= Self.maximumMessage else { throw .tooLong }
+        var next = self
+        var copy = [UInt8](repeating: 0, count: message.count)
+        var span = copy.mutableSpan
+        Bytes.copy(message, 0..<message.count, to: &span, at: 0)
+        var position = 0
+        for token in pattern.messages[index] {
+            switch token {
+            case .e:
+                let key = try Self.readKey(span.span, &position, overhead: 0)
+                next.remoteEphemeral = key
+                do throws(CryptoError) { try next.absorbEphemeral(key) } catch { throw NoiseError(error) }
+            case .s:
+                let start = position
+                let overhead = next.symmetric.cipher.overhead
+                guard span.count - start >= PublicKey.size + overhead else { throw .truncated }
+                try next.symmetric.decryptAndHash(&span, start..<start + PublicKey.size)
+                next.remoteStatic = try Self.readKey(span.span, &position, overhead: overhead)
+            default:
+                try next.mix(token)
+            }
+        }
+        let end = span.count - next.symmetric.cipher.overhead
+        guard end >= position else { throw .truncated }
+        try next.symmetric.decryptAndHash(&span, position..<end)
+        next.index += 1
+        self = next
+        return Array(copy[position..<end])
+    }
+
+    private static func readKey(
+        _ message: Span<UInt8>, _ position: inout Int, overhead: Int
+    ) throws(NoiseError) -> PublicKey {
+        guard message.count - position >= PublicKey.size + overhead,
+            let key = PublicKey(message.extracting(position..<position + PublicKey.size))
+        else { throw .truncated }
+        position += PublicKey.size + overhead
+        return key
+    }
+
+    // MARK: Mixing
+
+    private mutating func absorbEphemeral(_ key: PublicKey) throws(CryptoError) {
+        try symmetric.mixHash(key.bytes.span)
+        if pattern.usesPSK { try symmetric.mixKey(key.bytes.span) }
+    }
+
+    /// The tokens that only change keys.
+    private mutating func mix(_ token: Token) throws(NoiseError) {
+        switch token {
+        case .e, .s: return
+        case .psk:
+            guard let presharedKeys, let unknownPeerSecret else { throw .missingKey }
+            let secret = presharedKeys.secret(for: remoteStatic) ?? unknownPeerSecret
+            do throws(CryptoError) { try symmetric.mixKeyAndHash(secret.bytes) } catch { throw NoiseError(error) }
+        case .ee: try agree(ephemeral, remoteEphemeral)
+        case .es: try role == .initiator ? agree(ephemeral, remoteStatic) : agree(staticKey, remoteEphemeral)
+        case .se: try role == .initiator ? agree(staticKey, remoteEphemeral) : agree(ephemeral, remoteStatic)
+        case .ss: try agree(staticKey, remoteStatic)
+        }
+    }
+
+    private mutating func agree(_ key: Provider.PrivateKey?, _ peer: PublicKey?) throws(NoiseError) {
+        guard let key, let peer else { throw .missingKey }
+        do throws(CryptoError) {
+            let secret = try DiffieHellman.agree(symmetric.provider, key, peer)
+            try symmetric.mixKey(secret.bytes)
+        } catch {
+            throw NoiseError(error)
+        }
+    }
+
+    /// `Split`, once complete.
+    func split() throws(NoiseError) -> (Secret, Secret) {
+        guard isComplete else { throw .outOfTurn }
+        do throws(CryptoError) { return try symmetric.split() } catch { throw NoiseError(error) }
+    }
+}
