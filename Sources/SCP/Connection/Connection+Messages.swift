@@ -1,0 +1,76 @@
+extension Connection {
+    /// The next event; nil when there is none.
+    public mutating func pollEvent() -> Event? { events.next() }
+
+    /// Accepts a message for sending: its bytes are copied into the send buffer and leave, in pieces if need be, as
+    /// the peer's credit lets them. Before the session is established messages wait; nothing of them leaves before the
+    /// peer is accepted.
+    ///
+    /// - Parameter message: 0 bytes up to the peer's message limit.
+    /// - Returns: its number on the channel, for `delivered` and `cancel`.
+    public mutating func send(
+        _ message: Span<UInt8>, on channel: Channel = .default, at now: Instant
+    ) throws(SendError) -> MessageID {
+        setClock(now)
+        guard closeIntent == nil, !events.isClosed else { throw .closed }
+        switch state {
+        case .closing, .draining, .closed: throw .closed
+        default: break
+        }
+        let id = try outbox.send(message, on: channel)
+        counts.messagesSent &+= 1
+        return id
+    }
+
+    /// Hands the next message to `body` and returns its credit to the peer; nil when none is there. Messages stay
+    /// readable after the connection has ended, until the value is dropped.
+    ///
+    /// - Parameters:
+    ///   - channel: nil for the oldest of any channel.
+    ///   - body: sees the bytes where they are; they are gone when it returns.
+    public mutating func read<Result>(
+        from channel: Channel? = nil, at now: Instant, _ body: (ReceivedMessage, Span<UInt8>) -> Result
+    ) -> Result? {
+        setClock(now)
+        guard peer != nil else { return nil }  // nothing of a peer that has not been accepted
+        return inbox.read(channel, body)
+    }
+
+    /// Whether `read` would give a message.
+    public func isReadable(_ channel: Channel? = nil) -> Bool { peer != nil && inbox.isReadable(channel) }
+
+    /// Gives up a message that has not been sent whole. The peer drops what it holds of it.
+    ///
+    /// - Returns: false when the message has been sent whole, or does not exist.
+    @discardableResult
+    public mutating func cancel(
+        _ message: MessageID, on channel: Channel = .default, code: ErrorCode = .noError, at now: Instant
+    ) -> Bool {
+        setClock(now)
+        return outbox.cancel(message.rawValue, on: channel, code: code)
+    }
+
+    /// Asks the peer not to send a message, or its rest.
+    public mutating func refuse(
+        _ message: MessageID, on channel: Channel = .default, code: ErrorCode = .noError, at now: Instant
+    ) {
+        setClock(now)
+        guard channel.mode.isReliable else { return }
+        outbox.refuse(message.rawValue, on: channel, code: code)
+    }
+
+    /// Asks for a sign of life.
+    public mutating func ping(at now: Instant) {
+        setClock(now)
+        switch state {
+        case .unconfirmed, .held, .established: owed.ping = true
+        default: break
+        }
+    }
+
+    /// Half close: what was accepted is still sent, and nothing after it.
+    public mutating func finish(at now: Instant) {
+        setClock(now)
+        outbox.finish()
+    }
+}
