@@ -1,0 +1,27 @@
+import ArgumentParser
+
+/// The command line: two programs talk over SCP/1 with keys that people know.
+@main
+struct Sechan: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "sechan",
+        abstract: "Secure channels between two programs that know each other's public key.",
+        discussion: """
+            Addresses: tcp://HOST:PORT, unix:///PATH, stdio:. An IPv6 address stands in brackets.
+
+            Results go to standard output, words for people to standard error; --json writes one object a line.
+
+            Exit status:
+            \(ExitStatus.table)
+
+            Environment:
+              SECHAN_IDENTITY  the private key, instead of the file "identity" in the configuration directory
+              SECHAN_CONFIG    the configuration directory, instead of $XDG_CONFIG_HOME/sechan or ~/.config/sechan
+              NO_COLOR         no colours on the terminal
+            """,
+        version: "sechan \(version) (SCP/1)",
+        subcommands: [Keygen.self, Pubkey.self, Fingerprint.self, Trust.self, Doctor.self]
+    )
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+
+/// Options that every verb has.
+struct SharedOptions: ParsableArguments {
+    @Flag(help: "Write results as JSON, one object a line, on standard output.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "Say nothing but errors.")
+    var quiet = false
+
+    @Flag(name: .shortAndLong, help: "Say more.")
+    var verbose = false
+
+    func validate() throws {
+        guard !(quiet && verbose) else { throw ValidationError("--quiet and --verbose exclude each other.") }
+    }
+
+    var output: Output { Output(isJSON: json, verbosity: quiet ? .quiet : verbose ? .verbose : .normal) }
+}
+
+/// A subcommand whose failures carry an exit status.
+protocol Verb: AsyncParsableCommand {
+    var shared: SharedOptions { get }
+
+    func execute(_ output: Output) async throws(Failure)
+}
+
+extension Verb {
+    func run() async throws {
+        SystemCalls.prepareProcess()
+        let output = shared.output
+        do {
+            try await execute(output)
+        } catch {
+            output.failure(error)
+            throw ExitCode(error.status.rawValue)
+        }
+    }
+}
