@@ -1,0 +1,45 @@
+# `make run` shows the channel at work; `make test` proves it. Both install what is missing first.
+
+SWIFT ?= swift
+SOURCES = Package.swift Sources Tests
+
+.PHONY: help setup build test test-debug test-release test-asan test-tsan format lint clean
+
+help:
+	@echo 'make setup         install libgcrypt and pkg-config where they are missing'
+	@echo 'make build         build everything, for debugging'
+	@echo 'make test          all tests: debug, release, address and thread sanitizer'
+	@echo 'make test-debug    the tests of one build; also test-release, test-asan, test-tsan'
+	@echo 'make format        lay out the sources'
+	@echo 'make lint          check the layout of the sources'
+	@echo 'make clean         remove what was built'
+
+setup:
+	@.ci/setup
+
+build: setup
+	$(SWIFT) build --build-tests
+
+test: setup
+	@.ci/test
+
+test-debug: setup
+	@.ci/test debug
+
+test-release: setup
+	@.ci/test release
+
+test-asan: setup
+	@.ci/test address
+
+test-tsan: setup
+	@.ci/test thread
+
+format:
+	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
+
+lint:
+	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+
+clean:
+	rm -rf .build .build-release .build-asan .build-tsan .build-reports
