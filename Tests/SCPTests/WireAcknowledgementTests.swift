@@ -10,6 +10,7 @@ import Testing
 
     private func encode(_ ack: Acknowledgement) -> [UInt8] { wireBytes(2_000) { ack.write(to: &$0) } }
 
+    // [SCP-ACK-2]
     @Test func streamRoundTrip() throws {
         var random = WireRandom(seed: 12)
         for _ in 0..<500 {
@@ -48,6 +49,7 @@ import Testing
         }
     }
 
+    // [SCP-ACK-1]
     @Test func layout() throws {
         // flags, largest 9, delay 5, count 1, first 2 (7...9), gap 1 (5, 6 missing), len 3 (1...4), credit 16, ECN.
         let bytes: [UInt8] = [1, 9, 5, 1, 2, 1, 3, 16, 7, 8, 9]
@@ -57,11 +59,13 @@ import Testing
         #expect(encode(ack) == bytes)
     }
 
+    // [SCP-ACK-1]
     @Test(arguments: [0x02, 0x80, 0xff, 0x03] as [UInt8])
     func flags(_ flags: UInt8) {
         #expect(throws: WireError(.reservedFlags, at: 0)) { try parse([flags, 0, 0, 0, 0, 0]) }
     }
 
+    // [SCP-ACK-1]
     @Test func underflow() throws {
         #expect(throws: WireError(.rangeUnderflow, at: 4)) { try parse([0, 3, 0, 0, 4, 0]) }
         #expect(throws: WireError(.rangeUnderflow, at: 5)) { try parse([0, 3, 0, 1, 2, 0, 0, 0]) }
@@ -76,6 +80,7 @@ import Testing
         }
     }
 
+    // [SCP-ACK-1]
     @Test func rangesAreCounted() throws {
         let most: [UInt8] = [0] + varintBytes(1_000) + [0] + varintBytes(63) + [0] + [UInt8](repeating: 0, count: 127)
         #expect(try parse(most).ranges.count == 63)
@@ -86,6 +91,7 @@ import Testing
         }
     }
 
+    // [SCP-ACK-2]
     @Test(arguments: [[0, 9, 1, 0, 0, 0], [0, 9, 0, 1, 0, 0, 0, 0], [0, 9, 0, 0, 1, 0]] as [[UInt8]])
     func streamsHaveNoRanges(_ bytes: [UInt8]) throws {
         #expect(throws: WireError(.streamRanges, at: 2)) { try parse(bytes, isStream: true) }

@@ -12,6 +12,7 @@ import Testing
         try HandshakeClose.parse(bytes.span, in: 0..<bytes.count)
     }
 
+    // [SCP-CLOSE-1]
     @Test func roundTrip() throws {
         var random = WireRandom(seed: 10)
         for _ in 0..<1_000 {
@@ -32,6 +33,7 @@ import Testing
         }
     }
 
+    // [SCP-CLOSE-2]
     @Test func reasonsAreBounded() throws {
         let longest = [0] + varintBytes(256) + [UInt8](repeating: 0x61, count: 256)
         #expect(try close(longest).reason.count == 256)
@@ -48,6 +50,7 @@ import Testing
     }
 
     /// The standard library's validator is the reference.
+    // [SCP-CLOSE-2]
     @Test func textIsUTF8() throws {
         var random = WireRandom(seed: 11)
         var refused = 0
@@ -83,6 +86,7 @@ import Testing
 
     // MARK: Epoch 0
 
+    // [SCP-CLOSE-3]
     @Test func handshakeRoundTrip() throws {
         let keys: [HandshakeClose.Key] = [.hello([]), .hello(.staticKey), .hello(.accessKey), .hello(.all), .finished]
         let codes: [ErrorCode] = [.noError, .unsupportedVersion, .unsupportedSuite, .init(rawValue: 5_000)]
@@ -106,12 +110,14 @@ import Testing
         }
     }
 
+    // [SCP-CLOSE-5]
     @Test(arguments: [0x04, 0x7f, 0x81, 0xff] as [UInt8])
     func handshakeKeys(_ key: UInt8) {
         let bytes = [UInt8](repeating: 0, count: 8) + [key, 0, 0]
         #expect(throws: WireError(.invalidCloseKey, at: 8)) { try handshakeClose(bytes) }
     }
 
+    // [SCP-CLOSE-9]
     @Test func handshakeLists() {
         let start = [UInt8](repeating: 0, count: 9)
         #expect(throws: WireError(.unexpectedList, at: 10)) { try handshakeClose(start + [0x07, 1, 1]) }

@@ -20,6 +20,7 @@ import Testing
         #expect(read.position == bytes.count)
     }
 
+    // [SCP-FRAME-12]
     @Test func varintsRoundTripInEveryForm() throws {
         var random = WireRandom(seed: 1)
         var values: [UInt64] = [0, 0x3f, 0x40, 0x3fff, 0x4000, 0x3fff_ffff, 0x4000_0000, Varint.maximum]
@@ -92,6 +93,7 @@ import Testing
         }
     }
 
+    // [SCP-FRAME-13]
     @Test func bytesLeftOver() {
         let bytes: [UInt8] = [1, 2]
         let reader = ByteReader(bytes.span)
@@ -119,6 +121,7 @@ import Testing
         #expect(bytes == [1, 2, 3])
     }
 
+    // [SCP-REC-1]
     @Test func channelsRoundTrip() throws {
         var random = WireRandom(seed: 3)
         for _ in 0..<1_000 {

@@ -13,6 +13,7 @@ import Testing
         try FrameHeader.parse(bytes.span, limit: limit)
     }
 
+    // [SCP-FRAME-1] [SCP-FRAME-7]
     @Test func roundTrip() throws {
         var random = WireRandom(seed: 4)
         for _ in 0..<2_000 {
@@ -45,6 +46,7 @@ import Testing
     }
 
     /// Negative tests 1 to 3, and security.md 6 row 11: the 14 bytes alone are enough.
+    // [SCP-FRAME-4] [SCP-FRAME-6]
     @Test(arguments: [
         (65_537, .frameTooLarge), (0xffff_ffff, .frameTooLarge), (0x8000_0000, .frameTooLarge),
         (0x7fff_ffff, .frameTooLarge), (15, .frameTooShort), (0, .frameTooShort),
@@ -58,6 +60,7 @@ import Testing
         #expect(try parse(header(sequence: epoch << 48, length: length)).length == Int(length))
     }
 
+    // [SCP-FRAME-5]
     @Test(arguments: [16_385, 65_536, 0xffff_ffff] as [UInt64])
     func handshakeLengthsRefused(_ length: UInt64) {
         #expect(throws: WireError(.frameTooLarge, at: 10)) { try parse(header(sequence: 0, length: length)) }
@@ -73,12 +76,14 @@ import Testing
     }
 
     /// Negative test 5.
+    // [SCP-FRAME-3]
     @Test(arguments: [0, 6, 255] as [UInt8])
     func typesRefused(_ type: UInt8) {
         #expect(throws: WireError(.unknownType, at: 1)) { try parse(header(type: type, length: 0xffff_ffff)) }
     }
 
     /// Negative test 4: the version is looked at before anything else.
+    // [SCP-FRAME-2]
     @Test(arguments: [0, 2, 255] as [UInt8])
     func versionsRefused(_ version: UInt8) {
         #expect(throws: WireError(.unsupportedVersion, at: 0)) {
@@ -96,6 +101,7 @@ import Testing
         }
     }
 
+    // [SCP-FRAME-7]
     @Test func sequenceNumbers() {
         #expect(SequenceNumber(epoch: 1, counter: 1 << 48) == nil)
         let last = SequenceNumber(epoch: 7, counter: SequenceNumber.maximumCounter)

@@ -37,6 +37,7 @@ import Testing
 
     // MARK: Pieces
 
+    // [SCP-HS-4] [SCP-HS-9] [SCP-HS-10] [SCP-HS-11]
     @Test(arguments: [FrameType.handshakeInit, .handshakeResponse, .ack], [true, false])
     func messagesRoundTripInPieces(_ type: FrameType, _ isStream: Bool) throws {
         var random = WireRandom(seed: 8)
@@ -95,6 +96,7 @@ import Testing
         }
     }
 
+    // [SCP-HS-8] [SCP-HS-11]
     @Test func totals() throws {
         #expect(throws: WireError(.invalidTotal, at: 11)) { try parse(.initiation(0), .handshakeInit) }
         #expect(throws: WireError(.invalidTotal, at: 11)) { try parse(.initiation(16_321), .handshakeInit) }
@@ -105,6 +107,7 @@ import Testing
         #expect(throws: WireError(.truncated, at: 15)) { try parse(Payload(rest: []), .ack) }
     }
 
+    // [SCP-HS-7] [SCP-FRAME-8]
     @Test(arguments: [0x01, 0x10, 0x11, 0xf0, 0x0f, 0xff] as [UInt8])
     func piecesOnStreams(_ octet: UInt8) {
         var payload = Payload.initiation()
@@ -134,6 +137,7 @@ import Testing
         }
     }
 
+    // [SCP-HS-6]
     @Test(arguments: [0x04, 0x80, 0xff] as [UInt8])
     func hellos(_ hello: UInt8) {
         var payload = Payload.initiation()
@@ -143,6 +147,7 @@ import Testing
         #expect(throws: WireError(.invalidHello, at: 9)) { try parse(payload, .handshakeResponse) }
     }
 
+    // [SCP-HS-6]
     @Test func helloOfACK() throws {
         var payload = Payload()
         #expect(try parse(payload, .ack).hello == [])
@@ -167,6 +172,7 @@ import Testing
         #expect(ofM2.kind == .progress(of: .m2) && ofM2.cookie == 15..<47)
     }
 
+    // [SCP-HS-5]
     @Test func retryAndProgressOnStreams() {
         let refused = WireError(.notOnStreams, at: 8)
         #expect(refused.code == .unexpectedMessage)
@@ -175,6 +181,7 @@ import Testing
         #expect(throws: refused) { try parse(short(2, piece: 2, cookie: true), .handshakeInit) }
     }
 
+    // [SCP-HS-5]
     @Test(arguments: [true, false])
     func kindsOfTheWrongFrame(_ isStream: Bool) {
         let wrong: [(UInt8, FrameType)] = [
@@ -233,6 +240,7 @@ import Testing
         try InitMessage.parse(bytes.span, in: 0..<bytes.count)
     }
 
+    // [SCP-ITEM-1] [SCP-ITEM-3]
     @Test(arguments: [(0x01, 32), (0x02, 1_216), (0x81, 48), (0x82, 1_248)] as [(UInt8, Int)])
     func m1RoundTrip(_ suite: UInt8, _ size: Int) throws {
         var random = WireRandom(seed: 9)
@@ -252,11 +260,23 @@ import Testing
         }
     }
 
+    // [SCP-ITEM-4]
     @Test(arguments: [0x00, 0x03, 0x7f, 0x80, 0x83, 0xff] as [UInt8])
     func unknownSuites(_ suite: UInt8) {
         let error = WireError(.unsupportedSuite, at: 0)
         #expect(error.code == .unsupportedSuite)
         #expect(throws: error) { try m1([suite]) }
+    }
+
+    // [SCP-ITEM-4] The suite is looked at before the rest.
+    @Test func unsupportedSuitesComeFirst() throws {
+        let bytes: [UInt8] = [0x02, 0xff, 0xff]
+        #expect(throws: WireError(.unsupportedSuite, at: 0)) {
+            try InitMessage.parse(bytes.span, in: 0..<3, supporting: [0x01, 0x81])
+        }
+        #expect(throws: WireError(.truncated, at: 3)) {
+            try InitMessage.parse(bytes.span, in: 0..<3, supporting: [0x02])
+        }
     }
 
     @Test func parametersOfM1() {
@@ -266,6 +286,7 @@ import Testing
         #expect(throws: WireError(.misplacedItem, at: 3)) { try m1([1, 0, 2, 9, 0] + [UInt8](repeating: 1, count: 32)) }
     }
 
+    // [SCP-ITEM-2]
     @Test func prologue() {
         let opening = InitMessage.opening(suite: 0x81, parameters: WireSample.parameters)
         let bytes = [0xff] + opening + [0xee]

@@ -42,6 +42,7 @@ import Testing
         return result
     }
 
+    // [SCP-ITEM-17]
     @Test func parametersRoundTrip() throws {
         var random = WireRandom(seed: 5)
         for _ in 0..<2_000 {
@@ -85,6 +86,7 @@ import Testing
         }
     }
 
+    // [SCP-ITEM-6] [SCP-ITEM-11]
     @Test func anyOrder() throws {
         var chunks = [
             itemBytes(1, varintBytes(4_096)), itemBytes(2, varintBytes(500)), itemBytes(6, [0]), itemBytes(8, []),
@@ -102,6 +104,7 @@ import Testing
 
     // MARK: Varint forms
 
+    // [SCP-FRAME-12]
     @Test func longerFormsAreAccepted() throws {
         for size in [1, 2, 4, 8] {
             let bytes = varintBytes(1, size: size) + varintBytes(8, size: size) + varintBytes(4_096, size: 8)
@@ -112,6 +115,7 @@ import Testing
 
     // MARK: Unknown and repeated ids
 
+    // [SCP-ITEM-8]
     @Test func unknownEvenIsIgnoredAndOddRefused() throws {
         #expect(try parameters(itemBytes(0x10, [1, 2]) + itemBytes(1 << 40, [])) == TransportParameters())
         #expect(throws: WireError(.unknownOddItem, at: 2)) { try parameters(itemBytes(0x10, []) + itemBytes(0x11, [])) }
@@ -119,6 +123,7 @@ import Testing
         #expect(throws: WireError(.unknownOddItem, at: 0)) { try items(itemBytes(Varint.maximum, [])) }
     }
 
+    // [SCP-ITEM-7]
     @Test func repeatedKnownIds() {
         for id in UInt64(0)...0x0e {
             let value: [UInt8] =
@@ -139,6 +144,7 @@ import Testing
         }
     }
 
+    // [SCP-ITEM-7]
     @Test func repeatedUnknownIds() {
         for size in [1, 2, 4, 8] {
             let bytes = itemBytes(0x20, [5]) + itemBytes(0x22, []) + varintBytes(0x20, size: size) + [0]
@@ -158,6 +164,7 @@ import Testing
 
     // MARK: Where an item may stand
 
+    // [SCP-ITEM-9]
     @Test func misplacedItems() {
         let inM1: Set<UInt64> = [0, 1, 2, 3, 4, 5, 6, 7, 8]
         let inM3: Set<UInt64> = [0, 9, 0x0a, 0x0b, 0x0e]
@@ -184,6 +191,7 @@ import Testing
 
     // MARK: Sizes and bounds
 
+    // [SCP-ITEM-9] [SCP-ITEM-19] [SCP-ITEM-20] [SCP-ITEM-21] [SCP-ITEM-25]
     @Test func valuesOfTheWrongSize() {
         for id in UInt64(1)...7 {
             #expect(throws: WireError(.itemSize, at: 0)) { try parameters(itemBytes(id, [])) }
@@ -205,6 +213,7 @@ import Testing
         }
     }
 
+    // [SCP-ITEM-12] [SCP-ITEM-13] [SCP-ITEM-14] [SCP-ITEM-15] [SCP-ITEM-16] [SCP-ITEM-18]
     @Test(arguments: [
         (1, 2_048, 2_047), (1, 1_048_576, 1_048_577), (5, 1, 0), (5, 65_536, 65_537), (7, 1_200, 1_199),
         (7, 65_527, 65_528), (3, 131_104, 131_103), (4, 131_104, 131_103), (2, 262_112, 262_113),
@@ -219,6 +228,7 @@ import Testing
         }
     }
 
+    // [SCP-ITEM-10] [SCP-ITEM-13] [SCP-ITEM-14] [SCP-ITEM-15]
     @Test func creditsFollowTheMessageLimit() throws {
         let limit = itemBytes(2, varintBytes(1 << 48))
         #expect(throws: WireError(.itemOutOfBounds, at: 0)) { try parameters(limit) }
@@ -230,6 +240,7 @@ import Testing
         }
     }
 
+    // [SCP-ITEM-9] [SCP-ITEM-23] [SCP-ITEM-24]
     @Test func versionsAndSuites() throws {
         #expect(try items(required, of: .m2).versions == [1])
         #expect(throws: WireError(.missingItem, at: 0)) { try items([], of: .m2) }
@@ -240,6 +251,7 @@ import Testing
         #expect(try items([], of: .m3) == HandshakeItems())
     }
 
+    // [SCP-ITEM-21]
     @Test func oneProtocolIsChosen() throws {
         let two = itemBytes(0x0a, [1, 0x61, 2, 0x62, 0x63])
         #expect(try items(required + two, of: .m2).applicationProtocols == [[0x61], [0x62, 0x63]])

@@ -55,6 +55,7 @@ import Testing
         }
     }
 
+    // [SCP-REC-7] [SCP-REC-21]
     @Test func listsRoundTrip() throws {
         var random = WireRandom(seed: 14)
         for _ in 0..<2_000 {
@@ -96,6 +97,7 @@ import Testing
 
     // MARK: Pieces
 
+    // [SCP-REC-25]
     @Test func allFormsOfAPiece() throws {
         for flags: UInt8 in 0..<8 {
             let offset: [UInt8] = flags & 2 != 0 ? [0x0a] : []
@@ -132,6 +134,7 @@ import Testing
         }
     }
 
+    // [SCP-REC-25]
     @Test func unreliableForms() throws {
         let channel = Channel(1, .unreliableSequenced)
         #expect(
@@ -150,6 +153,7 @@ import Testing
     }
 
     /// Negative tests 21 and 22: a piece without bytes is the whole of an empty message, or the end of one.
+    // [SCP-REC-26]
     @Test func emptyPieces() throws {
         for bytes: [UInt8] in [[0x20, 0, 0], [0x22, 0, 0, 5], [0x24, 0, 0, 0], [0x26, 0, 0, 5, 0]] {
             expect(.emptyPiece, at: 0, bytes)
@@ -160,6 +164,7 @@ import Testing
         }
     }
 
+    // [SCP-REC-27]
     @Test func offsetsThatOverflow() throws {
         let maximum = varintBytes(Varint.maximum)
         expect(.offsetOverflow, at: 0, [0x26, 0, 0] + maximum + [1, 0xaa])
@@ -171,6 +176,7 @@ import Testing
 
     // MARK: Refusals
 
+    // [SCP-REC-7] [SCP-REC-8] [SCP-REC-24]
     @Test func dataWithoutRecords() throws {
         expect(.emptyData, at: 0, [])
         #expect(try readRecords([0]) == [.padding(count: 1)])
@@ -180,6 +186,7 @@ import Testing
         for record in WireSample.recordValues { #expect(record.isEliciting) }
     }
 
+    // [SCP-REC-7]
     @Test func unknownTypes() {
         let known = Set<UInt8>(Array(0x00...0x0a) + Array(0x20...0x27) + [0x30, 0x34] + Array(0x40...0x7f))
         for type in UInt8.min...UInt8.max where !known.contains(type) {
@@ -188,6 +195,7 @@ import Testing
         }
     }
 
+    // [SCP-REC-21]
     @Test func extensions() throws {
         for type in UInt8(0x40)...0x7f {
             let bytes = [type, 3, 0xff, 0xff, 0xff, 1]
@@ -200,6 +208,7 @@ import Testing
         }
     }
 
+    // [SCP-REC-23]
     @Test func modes() throws {
         for mode: UInt8 in 0..<4 {
             var reliable: [[UInt8]] = [[0x06, mode, 0, 0, 0], [0x07, mode, 0, 0]]
@@ -216,6 +225,7 @@ import Testing
         }
     }
 
+    // [SCP-FRAME-13]
     @Test func lengthsBeyondTheFrame() {
         for length in [2, 64, 1 << 31, Varint.maximum] as [UInt64] {
             let size = varintBytes(length)

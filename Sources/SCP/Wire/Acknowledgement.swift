@@ -69,15 +69,18 @@ public struct Acknowledgement: Hashable, Sendable {
         var reader = ByteReader(bytes, in: range)
         let start = reader.position
         let flags = try reader.readUInt8()
+        // [SCP-ACK-1]
         guard flags & ~1 == 0 else { throw WireError(.reservedFlags, at: start) }
         let largest = try reader.readVarint()
         let rangesStart = reader.position
         let delay = try reader.readVarint()
         let countPosition = reader.position
         let count = try reader.readVarint()
+        // [SCP-ACK-1]
         guard count <= UInt64(maximumRanges) else { throw WireError(.tooManyRanges, at: countPosition) }
         let firstPosition = reader.position
         let first = try reader.readVarint()
+        // [SCP-ACK-2]
         guard !isStream || (delay == 0 && count == 0 && first == 0) else {
             throw WireError(.streamRanges, at: rangesStart)
         }
@@ -103,7 +106,7 @@ public struct Acknowledgement: Hashable, Sendable {
             let start = reader.position
             let gap = try reader.readVarint()
             let length = try reader.readVarint()
-            // Both are below 2^62, so the sums cannot overflow.
+            // [SCP-ACK-1] Both are below 2^62, so the sums cannot overflow.
             guard smallest >= gap &+ 2, smallest &- gap &- 2 >= length else {
                 throw WireError(.rangeUnderflow, at: start)
             }

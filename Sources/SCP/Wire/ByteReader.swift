@@ -55,6 +55,7 @@ struct ByteReader: ~Copyable, ~Escapable {
 
     /// A varint of RFC 9000 section 16, in any of its four lengths: 0...2^62-1.
     mutating func readVarint() throws(WireError) -> UInt64 {
+        // [SCP-FRAME-12]
         guard let first = next else { throw WireError(.truncated, at: end) }
         let length = 1 << Int(first >> 6)
         let value = try readInteger(length)
@@ -92,6 +93,7 @@ struct ByteReader: ~Copyable, ~Escapable {
 
     /// Fails unless everything has been read.
     func expectEnd() throws(WireError) {
+        // [SCP-FRAME-13]
         guard isAtEnd else { throw WireError(.trailingBytes, at: position) }
     }
 }

@@ -44,6 +44,7 @@ extension OutputSpan<UInt8> {
 
     /// The shortest form of `value`. Callers keep to `Varint.maximum`; above it the two top bits are lost.
     mutating func append(varint value: UInt64) {
+        // [SCP-FRAME-12]
         let size = Varint.size(value)
         let prefix: UInt64 =
             switch size {

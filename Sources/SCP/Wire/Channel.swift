@@ -37,5 +37,6 @@ public struct Channel: Hashable, Sendable {
     }
 
     /// The form on the wire: number * 4 + mode.
+    // [SCP-REC-1]
     public var encoded: UInt64 { UInt64(clamping: number) << 2 | UInt64(mode.rawValue) }
 }

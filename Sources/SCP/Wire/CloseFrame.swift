@@ -13,9 +13,11 @@ public struct CloseFrame: Hashable, Sendable {
     /// - Throws: `truncated`, `reasonTooLong`, `invalidText`, `trailingBytes`.
     public static func parse(_ bytes: Span<UInt8>, in range: Range<Int>) throws(WireError) -> CloseFrame {
         var reader = ByteReader(bytes, in: range)
+        // [SCP-CLOSE-1]
         let code = try reader.readErrorCode()
         let position = reader.position
         let length = try reader.readVarint()
+        // [SCP-CLOSE-2]
         guard length <= UInt64(maximumReason) else { throw WireError(.reasonTooLong, at: position) }
         let reason = try reader.readRange(length)
         if let fault = UTF8Text.firstInvalid(bytes, in: reason) { throw WireError(.invalidText, at: fault) }

@@ -1,5 +1,6 @@
 /// The five frame types (protocol.md 1). Everything else rides inside payloads.
 public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
+    // [SCP-FRAME-3]
     case handshakeInit = 0x01
     case handshakeResponse = 0x02
     case data = 0x03
@@ -21,6 +22,7 @@ public struct SequenceNumber: RawRepresentable, Hashable, Comparable, Sendable {
     /// Nil when the counter does not fit 48 bits.
     public init?(epoch: UInt16, counter: UInt64) {
         guard counter <= SequenceNumber.maximumCounter else { return nil }
+        // [SCP-FRAME-7]
         rawValue = UInt64(epoch) << 48 | counter
     }
 
@@ -74,17 +76,21 @@ public struct FrameHeader: Equatable, Sendable {
         var reader = ByteReader(bytes, in: max(offset, 0)..<max(bytes.count, offset, 0))
         let start = reader.position
         guard reader.remaining >= size else { throw WireError(.truncated, at: reader.end) }
+        // [SCP-FRAME-2]
         guard try reader.readUInt8() == version else { throw WireError(.unsupportedVersion, at: start) }
+        // [SCP-FRAME-3]
         guard let type = FrameType(rawValue: try reader.readUInt8()) else {
             throw WireError(.unknownType, at: start &+ 1)
         }
         let sequence = SequenceNumber(rawValue: try reader.readUInt64())
         let position = reader.position
         let wireLength = try reader.readUInt32()
+        // [SCP-FRAME-4] [SCP-FRAME-5]
         let bound = sequence.epoch == 0 ? min(limit, handshakeLimit) : limit
         guard let length = Int(exactly: wireLength), length <= bound else {
             throw WireError(.frameTooLarge, at: position)
         }
+        // [SCP-FRAME-6]
         guard sequence.epoch == 0 || length >= tagSize else { throw WireError(.frameTooShort, at: position) }
         return FrameHeader(type: type, sequence: sequence, length: length)
     }
@@ -93,6 +99,7 @@ public struct FrameHeader: Equatable, Sendable {
     @discardableResult
     public func write(to output: inout OutputSpan<UInt8>) -> Bool {
         guard output.freeCapacity >= FrameHeader.size else { return false }
+        // [SCP-FRAME-1]
         output.append(uint8: FrameHeader.version)
         output.append(uint8: type.rawValue)
         output.append(uint64: sequence.rawValue)

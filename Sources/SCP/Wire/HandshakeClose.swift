@@ -41,14 +41,17 @@ public struct HandshakeClose: Hashable, Sendable {
     /// - Throws: `truncated`, `invalidCloseKey`, `unexpectedList`, `trailingBytes`.
     public static func parse(_ bytes: Span<UInt8>, in range: Range<Int>) throws(WireError) -> HandshakeClose {
         var reader = ByteReader(bytes, in: range)
+        // [SCP-CLOSE-3]
         let attempt = Attempt(rawValue: try reader.readUInt64())
         let keyPosition = reader.position
+        // [SCP-CLOSE-5]
         guard let key = Key(rawValue: try reader.readUInt8()) else {
             throw WireError(.invalidCloseKey, at: keyPosition)
         }
         let code = try reader.readErrorCode()
         let countPosition = reader.position
         let count = try reader.readUInt8()
+        // [SCP-CLOSE-9]
         guard count == 0 || hasList(code) else { throw WireError(.unexpectedList, at: countPosition) }
         let list = try reader.readRange(UInt64(count))
         try reader.expectEnd()

@@ -38,6 +38,7 @@ public struct HandshakeItems: Hashable, Sendable {
             try result.apply(item, in: bytes, of: message, suite: suite)
         }
         guard message == .m2 else { return result }
+        // [SCP-ITEM-9]
         guard !result.versions.isEmpty, !result.suites.isEmpty else {
             throw WireError(.missingItem, at: items.position)
         }
@@ -50,17 +51,23 @@ public struct HandshakeItems: Hashable, Sendable {
     ) throws(WireError) {
         switch item.id {
         case .connectionID:
+            // [SCP-ITEM-20]
             guard (1...20).contains(item.value.count) else { throw WireError(.itemSize, at: item.position) }
             connectionID = [UInt8](bytes, item.value)
         case .applicationProtocols:
             let names = try item.names(in: bytes)
+            // [SCP-ITEM-21]
             guard message == .m2 || names.count == 1 else { throw WireError(.itemOutOfBounds, at: item.position) }
             applicationProtocols = names
         case .credential: credential = [UInt8](bytes, item.value)
+        // [SCP-ITEM-23]
         case .versions: versions = try item.list(in: bytes, containing: FrameHeader.version)
+        // [SCP-ITEM-24]
         case .suites: suites = try item.list(in: bytes, containing: suite)
         case .resetToken:
+            // [SCP-ITEM-25]
             guard item.value.count == 16 else { throw WireError(.itemSize, at: item.position) }
+        // Padding and what is unknown: [SCP-ITEM-8] [SCP-ITEM-11]
         default: return
         }
     }
@@ -138,6 +145,7 @@ extension Item {
         var names: [[UInt8]] = []
         var reader = ByteReader(bytes, in: value)
         while let length = reader.next {
+            // [SCP-ITEM-21]
             guard length > 0, reader.remaining > Int(length) else { throw WireError(.itemSize, at: position) }
             _ = try reader.readUInt8()
             names.append(try reader.readBytes(UInt64(length)))

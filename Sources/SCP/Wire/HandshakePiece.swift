@@ -64,6 +64,7 @@ public struct HandshakePiece: Hashable, Sendable {
 
     /// Bytes of the payload, without padding.
     public static func encodedSize(_ kind: Kind, in type: FrameType) -> Int {
+        // [SCP-HS-10]
         let cookie = hasCookie(kind, in: type) ? cookieSize : 0
         guard case .piece(let index, let count, let total) = kind else { return headerSize + cookie }
         return headerSize + cookie + range(index: index, count: count, total: total).count
@@ -88,15 +89,18 @@ public struct HandshakePiece: Hashable, Sendable {
         guard type == .handshakeInit || type == .handshakeResponse || type == .ack else {
             throw WireError(.unknownType, at: start)
         }
+        // [SCP-HS-4]
         let attempt = Attempt(rawValue: try reader.readUInt64())
         let kindOctet = try reader.readUInt8()
         try checkKind(kindOctet, in: type, isStream: isStream, at: start &+ 8)
         let hello = HelloKey(rawValue: try reader.readUInt8())
+        // [SCP-HS-6]
         guard HelloKey.all.isSuperset(of: hello), type != .ack || hello.isEmpty else {
             throw WireError(.invalidHello, at: start &+ 9)
         }
         let piece = try reader.readUInt8()
         let total = Int(try reader.readUInt16())
+        // [SCP-HS-9]
         let have = try reader.readUInt16()
         let kind = try kind(
             kindOctet, piece: piece, total: total, type: type, counter: counter, isStream: isStream, at: start)
@@ -105,6 +109,7 @@ public struct HandshakePiece: Hashable, Sendable {
         if case .piece(let index, let pieces, _) = kind {
             count = self.range(index: index, count: pieces, total: total).count
         }
+        // [SCP-HS-8] [SCP-HS-11]
         return HandshakePiece(
             type: type, attempt: attempt, kind: kind, hello: hello, have: have, cookie: cookie,
             bytes: try reader.readRange(UInt64(clamping: count)))
@@ -115,6 +120,7 @@ public struct HandshakePiece: Hashable, Sendable {
     ) throws(WireError) {
         switch octet {
         case 0: return
+        // [SCP-HS-5]
         case 1 where type == .handshakeResponse, 2 where type != .ack:
             if isStream { throw WireError(.notOnStreams, at: position) }
         default: throw WireError(.invalidKind, at: position)
@@ -136,9 +142,11 @@ public struct HandshakePiece: Hashable, Sendable {
             guard let message = HandshakeMessage(rawValue: piece) else { throw invalidPiece }
             return .progress(of: message)
         }
+        // [SCP-HS-8]
         guard (1...maximumTotal).contains(total) else { throw WireError(.invalidTotal, at: start &+ 11) }
         let index = Int(piece >> 4)
         let count = Int(piece & 0x0f) &+ 1
+        // [SCP-HS-7] [SCP-FRAME-8]
         guard index < count, count == self.count(total: total, in: type, isStream: isStream),
             counter == UInt64(index)
         else { throw invalidPiece }

@@ -1,6 +1,6 @@
 /// M1: `suite (1) | parameters length (2) | parameters | Noise message 1` (protocol.md 3).
 public struct InitMessage: Hashable, Sendable {
-    /// Known by `noiseSize(suite:)`; whether it is acceptable is for the responder to say.
+    /// One that `noiseSize(suite:)` knows.
     public let suite: UInt8
     public let parameters: TransportParameters
     /// The bytes in front of the Noise message, as a range of the parsed span: what the prologue binds.
@@ -22,14 +22,22 @@ public struct InitMessage: Hashable, Sendable {
 
     /// Reads M1 in `range` of `bytes`.
     ///
+    /// - Parameter suites: the suites that the responder supports, since an M1 of another one is UNSUPPORTED_SUITE
+    ///   whatever else is wrong with it; nil for every suite there is.
     /// - Throws: `unsupportedSuite`, `truncated`, `wrongNoiseSize`, and what `TransportParameters.parse` throws.
-    public static func parse(_ bytes: Span<UInt8>, in range: Range<Int>) throws(WireError) -> InitMessage {
+    public static func parse(
+        _ bytes: Span<UInt8>, in range: Range<Int>, supporting suites: [UInt8]? = nil
+    ) throws(WireError) -> InitMessage {
         var reader = ByteReader(bytes, in: range)
         let start = reader.position
         let suite = try reader.readUInt8()
-        guard let noiseSize = noiseSize(suite: suite) else { throw WireError(.unsupportedSuite, at: start) }
+        // [SCP-ITEM-4]
+        guard let noiseSize = noiseSize(suite: suite), suites?.contains(suite) ?? true else {
+            throw WireError(.unsupportedSuite, at: start)
+        }
         let list = try reader.readRange(UInt64(try reader.readUInt16()))
         let opening = start..<reader.position
+        // [SCP-ITEM-3]
         guard reader.remaining == noiseSize else { throw WireError(.wrongNoiseSize, at: reader.position) }
         let parameters = try TransportParameters.parse(bytes, in: list)
         return InitMessage(suite: suite, parameters: parameters, opening: opening, noise: reader.readRest())
@@ -39,6 +47,7 @@ public struct InitMessage: Hashable, Sendable {
     public static func opening(suite: UInt8, parameters: TransportParameters) -> [UInt8] {
         let size = parameters.encodedSize
         return [UInt8](capacity: 3 + size) { output in
+            // [SCP-ITEM-1]
             output.append(uint8: suite)
             output.append(uint16: UInt16(clamping: size))
             parameters.write(to: &output)
@@ -50,6 +59,7 @@ public struct InitMessage: Hashable, Sendable {
         attempt: Attempt, opening bytes: Span<UInt8>, in range: Range<Int>
     ) -> [UInt8] {
         [UInt8](capacity: 14 + range.count) { output in
+            // [SCP-ITEM-2]
             output.append([0x53, 0x43, 0x50, 0x2f, 0x31])
             output.append(uint8: FrameHeader.version)
             output.append(uint64: attempt.rawValue)

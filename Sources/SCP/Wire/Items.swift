@@ -83,13 +83,17 @@ public struct ItemReader: ~Copyable, ~Escapable {
             try checkUnknown()
             return nil
         }
+        // [SCP-ITEM-6]
         let id = ItemID(rawValue: try reader.readVarint())
         if id.isKnown {
             let bit: UInt64 = 1 << id.rawValue
+            // [SCP-ITEM-7]
             guard known & bit == 0 else { throw WireError(.duplicateItem, at: start) }
             known |= bit
+            // [SCP-ITEM-9]
             guard id.isAllowed(in: message) else { throw WireError(.misplacedItem, at: start) }
         } else {
+            // [SCP-ITEM-8]
             guard id.rawValue & 1 == 0 else { throw WireError(.unknownOddItem, at: start) }
             unknown.append(id.rawValue)
         }
@@ -101,6 +105,7 @@ public struct ItemReader: ~Copyable, ~Escapable {
     private mutating func checkUnknown() throws(WireError) {
         guard unknown.count > 1 else { return }
         unknown.sort()
+        // [SCP-ITEM-7]
         for index in 1..<unknown.count where unknown[index] == unknown[index - 1] {
             throw WireError(.duplicateItem, at: reader.end)
         }

@@ -58,12 +58,14 @@ public struct Piece: Hashable, Sendable {
     ) throws(WireError) -> Piece {
         let channel = try reader.readChannel(reliable: true)
         let message = try reader.readVarint()
+        // [SCP-REC-25]
         let offset = type & RecordType.offsetFlag != 0 ? try reader.readVarint() : 0
         let length =
             type & RecordType.lengthFlag != 0 ? try reader.readVarint() : UInt64(clamping: reader.remaining)
         let isLast = type & RecordType.lastFlag != 0
-        // Both are at most 2^62-1, so the sum cannot overflow.
+        // [SCP-REC-27] Both are at most 2^62-1, so the sum cannot overflow.
         guard offset &+ length <= Varint.maximum else { throw WireError(.offsetOverflow, at: start) }
+        // [SCP-REC-26]
         guard length > 0 || isLast else { throw WireError(.emptyPiece, at: start) }
         let bytes = try reader.readRange(length)
         return Piece(channel: channel, message: message, offset: offset, bytes: bytes, isLast: isLast)
@@ -113,6 +115,7 @@ public struct UnreliableMessage: Hashable, Sendable {
     /// Reads what follows the type octet.
     static func parse(type: UInt8, _ reader: inout ByteReader) throws(WireError) -> UnreliableMessage {
         let channel = try reader.readChannel(reliable: false)
+        // [SCP-REC-25]
         let number = try reader.readVarint()
         let length =
             type & RecordType.lengthFlag != 0 ? try reader.readVarint() : UInt64(clamping: reader.remaining)

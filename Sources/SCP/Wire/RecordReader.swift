@@ -27,9 +27,11 @@ public struct RecordReader: ~Copyable, ~Escapable {
     public mutating func nextRecord() throws(WireError) -> Record? {
         let at = reader.position
         guard let type = reader.next else {
+            // [SCP-REC-7]
             guard at > start else { throw WireError(.emptyData, at: at) }
             return nil
         }
+        // [SCP-REC-8] [SCP-REC-24]
         if type == RecordType.padding { return .padding(count: reader.skip(RecordType.padding)) }
         _ = try reader.readUInt8()
         switch type {
@@ -38,6 +40,7 @@ public struct RecordReader: ~Copyable, ~Escapable {
         case RecordType.unreliable, RecordType.unreliable | RecordType.lengthFlag:
             return .unreliable(try UnreliableMessage.parse(type: type, &reader))
         case RecordType.extensions:
+            // [SCP-REC-21]
             guard type & 1 == 0 else { throw WireError(.oddExtension, at: at) }
             return .skippable(type: type, body: try reader.readRange(try reader.readVarint()))
         default:
@@ -65,6 +68,7 @@ public struct RecordReader: ~Copyable, ~Escapable {
         case RecordType.finish: return .finish(charge: try reader.readVarint())
         case RecordType.pathChallenge: return .pathChallenge(token: try reader.readUInt64())
         case RecordType.pathResponse: return .pathResponse(token: try reader.readUInt64())
+        // [SCP-REC-7]
         default: throw WireError(.unknownRecord, at: position)
         }
     }
@@ -75,6 +79,7 @@ extension ByteReader {
     mutating func readChannel(reliable: Bool? = nil) throws(WireError) -> Channel {
         let start = position
         guard let channel = Channel(encoded: try readVarint()) else { throw WireError(.channelOutOfRange, at: start) }
+        // [SCP-REC-23]
         if let reliable, channel.mode.isReliable != reliable { throw WireError(.modeMismatch, at: start) }
         return channel
     }

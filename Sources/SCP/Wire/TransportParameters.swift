@@ -30,17 +30,23 @@ public struct TransportParameters: Hashable, Sendable {
 
     /// The item whose value is out of bounds, if any is.
     public var outOfBounds: ItemID? {
+        // [SCP-ITEM-12]
         if !(TransportParameters.minimumFrameLimit...TransportParameters.maximumFrameLimit).contains(frameLimit) {
             return .frameLimit
         }
+        // [SCP-ITEM-13]
         if messageLimit > TransportParameters.maximumMessageLimit { return .messageLimit }
+        // [SCP-ITEM-14] [SCP-ITEM-15]
         let charge = messageLimit &+ TransportParameters.messageCharge
         if connectionCredit != 0, connectionCredit < charge { return .connectionCredit }
         if channelCredit < charge { return .channelCredit }
         if connectionCredit > Varint.maximum { return .connectionCredit }
         if channelCredit > Varint.maximum { return .channelCredit }
+        // [SCP-ITEM-16]
         if !(1...TransportParameters.maximumChannels).contains(channels) { return .channels }
+        // [SCP-ITEM-17]
         if idleTimeout > Varint.maximum { return .idleTimeout }
+        // [SCP-ITEM-18]
         if !(TransportParameters.minimumDatagramSize...TransportParameters.maximumDatagramSize).contains(datagramSize) {
             return .datagramSize
         }
@@ -74,6 +80,7 @@ public struct TransportParameters: Hashable, Sendable {
         case .idleTimeout: idleTimeout = try item.varint(in: bytes)
         case .datagramSize: datagramSize = try item.varint(in: bytes)
         case .parts:
+            // [SCP-ITEM-19]
             guard item.value.isEmpty else { throw WireError(.itemSize, at: item.position) }
             acceptsParts = true
         default: return
@@ -83,6 +90,7 @@ public struct TransportParameters: Hashable, Sendable {
 
     /// Defaults are held to the bounds too: the message limit moves the least credit.
     func checkBounds(_ positions: ItemPositions) throws(WireError) {
+        // [SCP-ITEM-10]
         guard let id = outOfBounds else { return }
         throw WireError(.itemOutOfBounds, at: positions[id] ?? positions[.messageLimit] ?? 0)
     }
@@ -149,6 +157,7 @@ extension Item {
     func varint(in bytes: Span<UInt8>) throws(WireError) -> UInt64 {
         var reader = ByteReader(bytes, in: value)
         // The value is too short for its varint, or longer: a fault of the item, not of the list.
+        // [SCP-ITEM-9]
         guard let number = try? reader.readVarint(), reader.isAtEnd else { throw WireError(.itemSize, at: position) }
         return number
     }
