@@ -8,11 +8,11 @@ import Testing
 @Suite struct CheckupTests {
     private static let intel = ["intel-cpu", "intel-aesni", "intel-pclmul"]
 
-    private func checks(_ features: [String], _ error: GcryptError?) -> [Check] {
+    private func checks(_ features: [String], _ error: GcryptError?, random: String = "system") -> [Check] {
         Checkup.cryptography(
             GcryptProvider.Diagnostics(
-                version: "1.10.1", hardwareFeatures: features, isFIPSMode: error == .fipsMode,
-                isInitializedByHost: false),
+                version: "1.10.1", hardwareFeatures: features, randomSource: random,
+                isFIPSMode: error == .fipsMode, isInitializedByHost: false),
             error: error)
     }
 
@@ -26,8 +26,15 @@ import Testing
         #expect(try verdict("crypto library", checks).verdict == .good)
         #expect(try verdict("hardware features", checks).finding == "intel-cpu intel-aesni intel-pclmul")
         #expect(try verdict("constant-time AES", checks).verdict == .good)
+        #expect(try verdict("randomness", checks).verdict == .good)
         // A fact about libgcrypt that people must know, and no reason to refuse.
         #expect(try verdict("constant-time X25519", checks).verdict == .warning)
+    }
+
+    @Test func otherRandomGenerator() throws {
+        let check = try verdict("randomness", checks(CheckupTests.intel, nil, random: "standard"))
+        #expect(check.verdict == .warning)
+        #expect(check.finding.contains("standard"))
     }
 
     @Test(arguments: [[], ["intel-aesni"], ["intel-pclmul"], ["intel-aesni", "arm-pmull"]])

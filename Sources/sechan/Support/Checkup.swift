@@ -48,6 +48,7 @@ enum Checkup {
             Check(
                 "hardware features", found.hardwareFeatures.isEmpty ? .warning : .good,
                 features.isEmpty ? "libgcrypt uses none of this processor" : features))
+        checks.append(randomness(found))
         if found.hasConstantTimeAES {
             checks.append(Check("constant-time AES", .good, "AES-256-GCM runs on processor instructions"))
         } else {
@@ -65,6 +66,12 @@ enum Checkup {
                     "libgcrypt's X25519 is not: someone who measures this machine closely could learn a key"))
         }
         return checks
+    }
+
+    private static func randomness(_ found: GcryptProvider.Diagnostics) -> Check {
+        found.randomSource == "system"
+            ? Check("randomness", .good, "from the kernel")
+            : Check("randomness", .warning, "from libgcrypt's generator '\(found.randomSource)'")
     }
 
     private static func library(_ found: GcryptProvider.Diagnostics, _ error: GcryptError?) -> Check {
