@@ -3,7 +3,7 @@
 #include <gcrypt.h>
 #include <string.h>
 
-/* libgcrypt 1.10.1 multiplies with its generic big-integer ladder, which is not constant-time: nothing here mends it. */
+/* libgcrypt 1.10.1 multiplies with its generic big-integer ladder, which is not constant-time: no mending it here. */
 cgc_code cgc_x25519(uint8_t *output, const uint8_t *scalar, const uint8_t *point) {
     uint8_t clamped[CGC_KEY_SIZE];
     uint8_t accumulator = 0;

@@ -56,7 +56,7 @@ static void *reallocate(void *block, size_t size) {
  * INIT_SECMEM after the end would say success and do nothing. Otherwise:
  *
  * - Random bytes come from the kernel. libgcrypt's own generator has state that a cloned virtual machine shares with
- *   its twin, leaves some of its latest output in its pool, and is polled by every gcry_md_open: 2.3 us instead of 0.05.
+ *   its twin, leaves some of its latest output in its pool, and is polled by every gcry_md_open (2.3 us, not 0.05).
  * - Blocks are wiped before they are freed.
  * - Secure memory is off. It would guard little more, since this package's own secrets live in ordinary memory that is
  *   wiped; and its pool (16 KiB unless asked otherwise) is one lock for all threads and can run out under many

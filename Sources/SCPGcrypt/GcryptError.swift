@@ -25,7 +25,7 @@ extension GcryptError: CustomStringConvertible {
         case .oldVersion(let found, let required): "libgcrypt \(found) is older than the required \(required)"
         case .fipsMode: "libgcrypt is in FIPS mode, where it refuses X25519 and AES-GCM; SCP cannot run on it"
         case .noConstantTimeAES: "no AES and carry-less multiplication instructions: libgcrypt's AES would use tables"
-        case .selfTestFailed(let primitive): "self-test of \(primitive.rawValue) failed: the library is not to be trusted"
+        case .selfTestFailed(let primitive): "self-test of \(primitive.rawValue) failed: the library cannot be trusted"
         }
     }
 }

@@ -3,8 +3,8 @@ public import SCP
 /// Cryptography from libgcrypt 1.10 or later.
 ///
 /// It has no state of its own: any number of threads may use one. Its X25519 is correct but not
-/// constant-time (``Diagnostics/hasConstantTimeKeyAgreement``): where an attacker can measure this machine closely, join
-/// another backend's ``KeyAgreement`` with it through ``CombinedProvider``.
+/// constant-time (``Diagnostics/hasConstantTimeKeyAgreement``): where an attacker can measure this machine closely,
+/// join another backend's ``KeyAgreement`` with it through ``CombinedProvider``.
 public struct GcryptProvider: CryptoProvider {
     /// A provider whose library has proved itself: the right version, not in FIPS mode, known answers correct.
     ///

@@ -60,11 +60,11 @@ static int occurrences_between(int memory, unsigned long start, unsigned long en
         size_t wanted = end - at < chunk_size ? end - at : chunk_size;
         ssize_t got = pread(memory, chunk, wanted, (off_t)at);
         if (got < (ssize_t)count) continue;
-        const uint8_t *place = chunk;
-        const uint8_t *last = chunk + (size_t)got - count;
-        while (place <= last && (place = memchr(place, (uint8_t)(masked[0] ^ 0xff), (size_t)(last - place) + 1)) != NULL) {
+        const uint8_t *end_of_starts = chunk + (size_t)got - count + 1;
+        for (const uint8_t *place = chunk; place < end_of_starts; place++) {
+            place = memchr(place, masked[0] ^ 0xff, (size_t)(end_of_starts - place));
+            if (place == NULL) break;
             if (occurs_at(place, masked, count)) found++;
-            place++;
         }
     }
     return found;

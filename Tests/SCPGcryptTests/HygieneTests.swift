@@ -5,6 +5,7 @@ import SCPProviderLaws
 import Testing
 
 /// Looks for keys in this process's whole writable memory, freed memory included, through the kernel. Linux only.
+@Suite(.serialized)  // the search of one test would find its finds in the buffer of another
 struct HygieneTests {
     /// Quarters of a secret, each complemented so that the question is no answer, and each in both byte orders, because
     /// big integers are stored either way. Clamping leaves these alone.
