@@ -17,6 +17,7 @@ cgc_code cgc_x25519(uint8_t *output, const uint8_t *scalar, const uint8_t *point
     cgc_wipe(clamped, sizeof clamped);
 
     if (code == GPG_ERR_NO_ERROR) {
+        /* [SCP-KEY-10] */
         /* All 32 bytes are looked at, whatever they are. libgcrypt calls an all-zero result a success. */
         for (size_t i = 0; i < CGC_KEY_SIZE; i++) accumulator |= output[i];
         if (accumulator == 0) code = (gpg_err_code_t)CGC_ALL_ZERO;

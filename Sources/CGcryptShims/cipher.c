@@ -50,8 +50,10 @@ cgc_code cgc_cipher_unseal(cgc_cipher *cipher, const uint8_t *nonce, const uint8
     gcry_error_t error = begin(handle, nonce, header, header_count);
 
     if (error == 0 && count > 0) error = gcry_cipher_decrypt(handle, data, count, NULL, 0);
+    /* [SCP-PROT-4] */
     /* 16 bytes, never a length from the wire: checktag would accept 4, 8 and 12 to 15 too. */
     if (error == 0) error = gcry_cipher_checktag(handle, tag, CGC_GCM_TAG_SIZE);
+    /* [SCP-PROT-8] */
     /* libgcrypt has written the plaintext before it knows. */
     if (error != 0) cgc_wipe(data, count);
     return gcry_err_code(error);

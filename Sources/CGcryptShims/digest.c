@@ -59,6 +59,7 @@ cgc_code cgc_hmac_compute(cgc_hmac *hmac, uint8_t *digest, const uint8_t *bytes,
     return GPG_ERR_NO_ERROR;
 }
 
+/* [SCP-PROT-4], [SCP-SEC-2] */
 /* 0 if equal, else 1. Every byte is read; the barrier hides from the compiler that only "zero or not" is wanted. */
 static uint32_t differs(const uint8_t *left, const uint8_t *right) {
     uint32_t accumulator = 0;

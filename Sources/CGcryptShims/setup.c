@@ -28,6 +28,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static cgc_setup_result result;
 static bool host_initialised;
 
+/* [SCP-SEC-2] */
 /*
  * libgcrypt's multiplication leaves the whole scalar and half of the product in heap blocks that it frees (seen with
  * 1.10.1, with and without its secure memory). So every block is wiped before it is freed. What libgcrypt got from
@@ -107,6 +108,7 @@ void cgc_wipe(void *bytes, size_t count) {
 #endif
 }
 
+/* [SCP-SEC-1] */
 /*
  * STRONG: from the kernel's generator at 0.4 us for 32 bytes, or from a host's choice at 8 us. VERY_STRONG takes 3 ms
  * and adds nothing to a generator that is seeded; gcry_create_nonce is not meant for keys.

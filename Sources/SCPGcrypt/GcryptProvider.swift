@@ -13,6 +13,7 @@ public struct GcryptProvider: CryptoProvider {
     public init(allowingTableAES: Bool = false) throws(GcryptError) {
         try Library.setUp()
         guard allowingTableAES || Diagnostics.current().hasConstantTimeAES else { throw .noConstantTimeAES }
+        // [SCP-SEC-5]
         if let failure = GcryptProvider.selfTestFailure { throw .selfTestFailed(failure) }
     }
 
@@ -33,6 +34,7 @@ public struct GcryptProvider: CryptoProvider {
     public func publicKey(of key: GcryptPrivateKey) throws(CryptoError) -> PublicKey { key.publicKey }
 
     public func sharedSecret(_ key: GcryptPrivateKey, with peer: PublicKey) throws(CryptoError) -> Secret {
+        // [SCP-KEY-11]
         guard !peer.isLowOrder else { throw .invalidPublicKey }
         let secret = Secret(count: PublicKey.size)
         // The shim refuses an all-zero product.

@@ -78,6 +78,7 @@ final class HMACHandle {
     }
 
     func verify(_ tag: Span<UInt8>, of bytes: Span<UInt8>) throws(CryptoError) -> Bool {
+        // [SCP-PROT-4]
         // The length is no secret; the shim compares 32 bytes and nothing else.
         guard tag.count == Int(CGC_DIGEST_SIZE) else { return false }
         let code = unsafe tag.withUnsafeBufferPointer { tag in

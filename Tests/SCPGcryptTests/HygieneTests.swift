@@ -4,6 +4,7 @@ import SCPGcrypt
 import SCPProviderLaws
 import Testing
 
+// [SCP-SEC-2]
 /// Looks for keys in this process's whole writable memory, freed memory included, through the kernel. Linux only.
 @Suite(.serialized)  // the search of one test would find its finds in the buffer of another
 struct HygieneTests {
@@ -149,6 +150,7 @@ struct HygieneTests {
         #expect(output.isZero)
     }
 
+    // [SCP-KEY-10]
     /// Even without the list of low-order encodings no zero secret comes out of the multiplication.
     @Test(arguments: lowOrderEncodings)
     func secondBarrierAgainstLowOrder(_ encoding: [UInt8]) throws {

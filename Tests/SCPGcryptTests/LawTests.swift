@@ -4,6 +4,7 @@ import SCPProviderLaws
 import Testing
 
 struct LawTests {
+    // [SCP-KEY-10], [SCP-KEY-11], [SCP-PROT-4], [SCP-PROT-8], [SCP-SEC-1]
     @Test(arguments: Law.allCases)
     func gcryptHolds(_ law: Law) throws {
         try ProviderLaws(GcryptProvider()).check(law)

@@ -95,6 +95,7 @@ struct SetUpTests {
     }
 }
 
+// [SCP-SEC-5]
 /// Negative test 114: a wrong known answer leaves nobody with a provider.
 struct SelfTestTests {
     @Test func publishedAnswersPass() throws {

@@ -24,6 +24,7 @@ extension ProviderLaws {
         }
     }
 
+    // [SCP-PROT-4]
     /// False and no error: lengths come from nowhere but here, and 32 is the only right one.
     private func checkMACLengths(_ law: Law) throws {
         let authenticator = try authenticator()

@@ -105,6 +105,7 @@ extension ProviderLaws {
         }
     }
 
+    // [SCP-PROT-8]
     private func checkZeroing(_ law: Law) throws {
         let cipher = try cipher()
         for count in sizes where count > 0 {
@@ -167,6 +168,7 @@ extension ProviderLaws {
         try copy.open(with: cipher, nonce(1), header, range: count - 16..<count - 16)
     }
 
+    // [SCP-PROT-4]
     /// A tag of 0...15 bytes: neither cut off by the end of the buffer nor filled up with zeroes.
     private func checkTagLengths(_ law: Law) throws {
         let cipher = try cipher()

@@ -77,6 +77,7 @@ extension ProviderLaws {
         try require(other != plain, law, "bit 3 does not count")
     }
 
+    // [SCP-KEY-11]
     private func checkLowOrder(_ law: Law) throws {
         try require(Set(lowOrderEncodings).count == 14, law, "the list itself is wrong")
         for scalar in [pattern(32), pattern(32, seed: 77), [UInt8](repeating: 0xff, count: 32)] {
