@@ -1,0 +1,69 @@
+import Testing
+
+/// Every requirement of `Spec/` is met by code that cites it and proved by a test that cites it.
+@Suite("Traceability of the specification")
+struct TraceabilityTests {
+    private let specification: Specification
+    private let traceability: Traceability
+    private let bare: [Citation]
+
+    /// Read and cut up once for all tests.
+    private static let read = Result {
+        let code = try SourceTree.sources.get().map(CitedFile.init)
+        let tests = try SourceTree.tests.get().map(CitedFile.init)
+        return (try Specification.load(), code: code, tests: tests, waivers: try Exceptions.load())
+    }
+
+    init() throws {
+        let (specification, code, tests, waivers) = try Self.read.get()
+        self.specification = specification
+        traceability = Traceability(
+            requirements: specification.requirements, code: code.flatMap(\.citations),
+            tests: tests.flatMap(\.citations), waivers: waivers)
+        bare = (code + tests).flatMap(\.bare)
+    }
+
+    @Test("the specification was found and has requirements of every area")
+    func areas() {
+        let areas: Set<Substring> = [
+            "FRAME", "PROT", "HS", "ITEM", "KEY", "REC", "FLOW", "ACK", "STATE", "TIME", "CLOSE", "ERR", "LIMIT",
+            "STREAM", "ID", "PSK", "ROT", "DGRAM", "SEC",
+        ]
+        let found = Set(specification.requirements.compactMap { $0.id.split(separator: "-").dropFirst().first })
+        #expect(found == areas)
+    }
+
+    @Test("an id is defined once")
+    func duplicates() { #expect(traceability.duplicates == []) }
+
+    @Test("a requirement requires something")
+    func wording() {
+        let silent = specification.requirements.filter { !$0.isLater && !$0.text.contains(/\b(MUST|SHOULD|MAY)\b/) }
+        #expect(silent.map(\.id) == [])
+    }
+
+    @Test("the specification refers to ids that exist")
+    func references() {
+        let known = Set(specification.requirements.map(\.id))
+        let broken = specification.references.filter { !known.contains($0.id) }
+        #expect(broken.map { "\($0.id) at \($0.place)" } == [])
+    }
+
+    @Test("code and tests cite ids that exist")
+    func unknown() { #expect(traceability.unknown == []) }
+
+    @Test("an id in a comment stands in brackets of its own")
+    func brackets() { #expect(bare.map { "\($0.id) at \($0.place)" } == []) }
+
+    @Test("a quotation occurs in the requirement")
+    func quotations() { #expect(traceability.misquoted == []) }
+
+    @Test("every requirement of what is built is cited where code meets it")
+    func code() { #expect(traceability.withoutCode == []) }
+
+    @Test("every requirement of what is built is cited where a test proves it")
+    func tests() { #expect(traceability.withoutTest == []) }
+
+    @Test("every waiver is still needed")
+    func waivers() { #expect(traceability.needlessWaivers == []) }
+}
