@@ -53,6 +53,7 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
     public var suites: [Suite]
     public var limits = Limits()
     public var timers = TimerSettings()
+    public var rotation = RotationSettings()
     /// Acknowledge every DATA frame at once, as the brief's DATA/ACK ladder has it.
     public var acknowledgesEveryMessage = false
     /// Responder: nothing is answered to what has not been verified, refusals included.

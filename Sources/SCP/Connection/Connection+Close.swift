@@ -43,6 +43,7 @@ extension Connection {
     mutating func sendClose(isComplete: Bool) {
         guard let intent = closeIntent else { return }
         closeIntent = nil
+        forgetRotation()
         outbox.discard()
         appendAcknowledgementToFlight()
         guard let counter = appendToFlight(.close, CloseFrame.encoded(intent.code, reason: intent.reason)) else {
@@ -94,6 +95,7 @@ extension Connection {
     mutating func becomeDraining(_ closure: Closure) {
         events.closed(closure)
         closeIntent = nil
+        forgetRotation()
         outbox.discard()
         phase = .draining(Draining())
         timers.stopAll()
@@ -110,12 +112,20 @@ extension Connection {
 
     mutating func terminate() {
         phase = .closed
+        forgetRotation()
         outbox.discard()
         flight.discard()
         frameBuffer = FrameBuffer()
         timers = Timers()
         owesEndOfStream = false
         closeIntent = nil
+    }
+
+    /// A rotation that is under way ends with the session, and its secrets with it.
+    private mutating func forgetRotation() {
+        rotation = .idle
+        owedRotation = nil
+        wantsRotation = false
     }
 
     // MARK: Frames built at once

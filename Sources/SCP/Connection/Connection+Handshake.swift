@@ -43,6 +43,7 @@ extension Connection {
             do throws(Violation) {
                 let (frame, schedule) = try deciding.handshake.complete(response, configuration)
                 keys = try sessionKeys(schedule)
+                suite = deciding.handshake.suite
                 flight.append(frame)
             } catch {
                 phase = .deciding(deciding)
@@ -117,6 +118,7 @@ extension Connection {
             do throws(Violation) {
                 initiator = try halfOpen.handshake.read(frame, header: header, configuration)
                 keys = try sessionKeys(initiator.schedule)
+                suite = halfOpen.handshake.suite
             } catch {
                 phase = .halfOpen(halfOpen)
                 throw error
@@ -174,9 +176,7 @@ extension Connection {
     private mutating func sessionKeys(_ schedule: KeySchedule<Provider>) throws(Violation) -> SessionKeys<Provider> {
         sessionHash = schedule.hash
         do throws(CryptoError) {
-            return SessionKeys(
-                epoch: 1, sending: try schedule.trafficKeys(sentBy: role),
-                receiving: try schedule.trafficKeys(sentBy: role.peer))
+            return try SessionKeys(schedule, role: role)
         } catch {
             throw Violation(.internalError)
         }
@@ -191,6 +191,7 @@ extension Connection {
         let theirs = Duration.milliseconds(Int64(clamping: min(parameters.idleTimeout, 1 << 40)))
         timers.idleTimeout = ours == .zero ? theirs : theirs == .zero ? ours : min(ours, theirs)
         timers.keyAge = clock.advanced(by: Constant.hardAgeLimit)
+        timers.rotation = clock.advanced(by: rotationSettings.age)
         timers.restart(at: clock)
     }
 

@@ -115,11 +115,12 @@ extension Connection {
     private mutating func processProtected(
         _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
     ) throws(Violation) {
-        let plaintext = try phase.open(&frame, at: start, header: header)
+        let opened = try phase.open(&frame, at: start, header: header)
         timers.restart(at: clock)
-        let isFirst = header.sequence.counter == 0
+        let isFirst = header.sequence.counter == 0 || opened.isFirstOfEpoch
         if state == .unconfirmed { becomeEstablished() }
-        let bytes = frame.span.extracting(plaintext)
+        if opened.isFirstOfEpoch { turnedEpoch() }
+        let bytes = frame.span.extracting(opened.plaintext)
         do throws(Violation) {
             try processOpened(bytes, header: header, isFirst: isFirst)
         } catch {
@@ -127,7 +128,7 @@ extension Connection {
             violation.offset += FrameHeader.size
             throw violation
         }
-        if phase.withKeys({ keys in keys.isExhausted }) == true { throw Violation(.keyLimitReached) }
+        if phase.areKeysExhausted { throw Violation(.keyLimitReached) }
     }
 
     private mutating func processOpened(
@@ -150,7 +151,12 @@ extension Connection {
             try processClose(plaintext)
         case .handshakeInit, .handshakeResponse:
             if isClosing { return }
-            throw Violation(.unexpectedMessage, offset: 1 - FrameHeader.size)
+            if header.type == .handshakeInit {
+                try processRotationInit(plaintext)
+            } else {
+                try processRotationResponse(plaintext)
+            }
+            acknowledgements.accept(counter, isEliciting: true, atOnce: true, now: clock)
         }
     }
 

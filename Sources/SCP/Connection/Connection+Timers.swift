@@ -13,6 +13,8 @@ extension Connection {
         consider(timers.handshake, .handshake)
         consider(timers.decision, .decision)
         consider(timers.keyAge, .keyAge)
+        consider(timers.rotation, .rotation)
+        consider(timers.rotationStall, .rotationStalled)
         // What is due already waits for the adapter to poll, not for a timer: no spinning.
         if !acknowledgements.isDue { consider(acknowledgements.deadline, .acknowledge) }
         consider(timers.keepAlive, .keepAlive)
@@ -33,6 +35,14 @@ extension Connection {
         if isDue(timers.handshake) { return handshakeExpired() }
         if isDue(timers.decision) { return fail(locally: .decisionTimeout) }
         if isDue(timers.keyAge) { return fail(locally: .keyLimitReached) }
+        if isDue(timers.rotation) {
+            timers.rotation = nil
+            wantsRotation = true
+        }
+        if isDue(timers.rotationStall) {
+            timers.rotationStall = nil
+            events.rotationStalled()
+        }
         acknowledgements.expire(at: clock)
         if isDue(timers.keepAlive) {
             owed.ping = true

@@ -59,6 +59,14 @@ extension Connection {
             try writeAcknowledgement(newest, to: &output)
             wrote = true
         }
+        if phase.areKeysExhausted { throw Violation(.keyLimitReached) }
+        try startRotationIfDue()
+        if let message = owedRotation {
+            let needed = FrameHeader.overhead + message.plaintext.count
+            guard output.freeCapacity >= needed else { return .outputFull(needed: needed) }
+            try writeRotation(message, to: &output)
+            wrote = true
+        }
         guard wantsDataFrame else { return wrote ? .wrote : .nothing }
         switch try writeData(to: &output) {
         case .nothing: return wrote ? .wrote : .nothing
@@ -75,6 +83,18 @@ extension Connection {
         Acknowledgement(upTo: newest, credit: currentCredit()).write(to: &output)
         _ = try seal(&output, from: start, type: .ack)
         acknowledgements.didAcknowledge()
+    }
+
+    private mutating func writeRotation(
+        _ message: OwedRotation, to output: inout OutputSpan<UInt8>
+    ) throws(Violation) {
+        let start = output.count
+        output.append(zeros: FrameHeader.size)
+        output.append(message.plaintext)
+        let counter = try seal(&output, from: start, type: message.type)
+        owedRotation = nil
+        acknowledgements.didSendEliciting(counter)
+        timers.didSendEliciting(at: clock)
     }
 
     /// The credit to announce: everything once the peer is accepted, what the handshake promised before.

@@ -24,6 +24,15 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     var acknowledgements = AcknowledgementState()
     var timers = Timers()
     var owed = OwedRecords()
+    var rotation = RotationState<Provider>.idle
+    var owedRotation: OwedRotation?
+    /// A rotation is due or wished for, and must wait.
+    var wantsRotation = false
+    /// Requests of ours and of the peer's: four at once, then one a second.
+    var ownRequests: RateBucket
+    var peerRequests: RateBucket
+    /// The suite in use, once known.
+    var suite = Suite.classic
     var clock: Instant
     let startTime: Instant
     /// Bytes of the stream before the frame that is being worked on.
@@ -71,6 +80,8 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
         self.configuration = configuration
         clock = now
         startTime = now
+        ownRequests = RateBucket(burst: Constant.rotationBurst, at: now)
+        peerRequests = RateBucket(burst: Constant.rotationBurst, at: now)
         let granted = role == .responder && configuration.asks ? 0 : UInt64(configuration.limits.connectionCredit)
         inbox = Inbox(limits: configuration.limits, granted: granted)
         outbox = Outbox(limits: configuration.limits)

@@ -16,6 +16,10 @@ public enum Event: Equatable, Sendable {
     case refused(Channel, MessageID, ErrorCode)
     /// The peer sends no further message (half close).
     case peerFinished
+    /// Frames of ours are protected by the keys of this epoch from now on.
+    case rotated(epoch: UInt16)
+    /// A rotation that we asked for has not been answered; the session goes on under the old keys.
+    case rotationStalled
     /// The connection is over. The last event, exactly once.
     case closed(Closure)
 }
@@ -105,7 +109,7 @@ public enum Transmit: Equatable, Sendable {
 /// When `advance(to:)` must be called, and what for.
 public struct Deadline: Equatable, Sendable {
     public enum Reason: Equatable, Sendable {
-        case handshake, decision, acknowledge, idle, keepAlive, blocked, keyAge, flush, closeWait, quiet
+        case handshake, decision, acknowledge, idle, keepAlive, blocked, keyAge, rotation, rotationStalled, flush, closeWait, quiet
     }
 
     public let instant: Instant
@@ -146,6 +150,8 @@ public struct Statistics: Equatable, Sendable {
     public var blockedProbes: UInt64 = 0
     /// The epoch we send under.
     public var epoch: UInt16 = 0
+    /// Rotations completed.
+    public var rotations: UInt64 = 0
     /// From the start to the established session.
     public var handshakeTime: Duration?
 

@@ -11,6 +11,8 @@ struct EventQueue {
     private var notices: [Event] = []
     private var isWritable = false
     private var isPeerFinished = false
+    private var epoch: UInt16?
+    private var isRotationStalled = false
     private var closure: Closure?
     private(set) var isClosed = false
     /// Nothing of a peer that has not been accepted is shown.
@@ -23,6 +25,8 @@ struct EventQueue {
     }
     mutating func writable() { isWritable = true }
     mutating func peerFinished() { isPeerFinished = true }
+    mutating func rotated(_ epoch: UInt16) { self.epoch = epoch }
+    mutating func rotationStalled() { isRotationStalled = true }
 
     mutating func readable(_ channel: Channel) {
         if !readable.contains(channel) { readable.append(channel) }
@@ -65,6 +69,14 @@ struct EventQueue {
         if isWritable {
             isWritable = false
             return .writable
+        }
+        if let epoch {
+            self.epoch = nil
+            return .rotated(epoch: epoch)
+        }
+        if isRotationStalled {
+            isRotationStalled = false
+            return .rotationStalled
         }
         if isPeerFinished {
             isPeerFinished = false

@@ -73,6 +73,10 @@ enum Constant {
     static let hardByteLimit: UInt64 = 1 << 31
     /// The same in time.
     static let hardAgeLimit: Duration = .seconds(65 * 60)
+    /// Rotation requests at once, from either side; then one a second (why.md M9c).
+    static let rotationBurst: UInt64 = 4
+    /// A request unanswered for this long is reported; the session goes on (transport.md 4.3).
+    static let rotationStall: Duration = .seconds(10)
     /// Without a frame for this long, buffers that are not in use are given back: an idle connection is small.
     static let quietDelay: Duration = .seconds(1)
     /// The last counter for frames other than ACK and CLOSE, which may use the 256 above (protocol.md 1).

@@ -1,29 +1,88 @@
-/// The keys of the current epoch with the counters and the usage that bound them.
+/// The keys of the session with the counters and the usage that bound them: one send epoch, and one receive epoch, or
+/// two while a rotation is under way.
 ///
 /// Counters run through the whole connection and never restart, so a (key, nonce) pair cannot repeat.
 struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
+    /// The epoch we send under.
     private(set) var epoch: UInt16
     private var sending: TrafficKeys<Provider>
+    private(set) var receiveEpoch: UInt16
     private var receiving: TrafficKeys<Provider>
+    /// The keys of the next epoch, until its first frame has arrived.
+    private var upcoming: UpcomingKeys<Provider>?
     /// The counter of the next frame we send.
     private(set) var nextSendCounter: UInt64 = 0
     /// The only counter a stream may bring next.
     private(set) var nextReceiveCounter: UInt64 = 0
-    private var sent = KeyUsage()
-    private var received = KeyUsage()
+    private(set) var sent = KeyUsage()
+    private(set) var received = KeyUsage()
+    /// Whether a frame under our send epoch has arrived.
+    private(set) var isConfirmed = false
+    /// `chain_n` and `h_n` of the newest epoch: what the next rotation is made from.
+    private(set) var chain: Secret
+    private(set) var hash: Digest
 
-    init(epoch: UInt16, sending: TrafficKeys<Provider>, receiving: TrafficKeys<Provider>) {
-        self.epoch = epoch
-        self.sending = sending
-        self.receiving = receiving
+    init(_ schedule: KeySchedule<Provider>, role: Role) throws(CryptoError) {
+        let ours = try schedule.trafficKeys(sentBy: role)
+        let theirs = try schedule.trafficKeys(sentBy: role.peer)
+        chain = try schedule.chain()
+        hash = schedule.hash
+        epoch = 1
+        receiveEpoch = 1
+        sending = ours
+        receiving = theirs
     }
+
+    /// The newest epoch whose keys are here.
+    var highestInstalled: UInt16 { upcoming?.epoch ?? max(epoch, receiveEpoch) }
+
+    /// Whether we answered a rotation and wait for its first frame.
+    var isAnswering: Bool { upcoming?.sending != nil }
 
     /// Whether a frame other than ACK and CLOSE may still be sent.
-    var allowsOrdinaryFrame: Bool {
-        nextSendCounter <= Constant.lastOrdinaryCounter && !sent.isExhausted && !received.isExhausted
+    var allowsOrdinaryFrame: Bool { nextSendCounter <= Constant.lastOrdinaryCounter }
+
+    // MARK: Rotation
+
+    /// The asker's side, on RESPONSE: from now on we send under the next epoch; the old send keys are gone.
+    mutating func switchSending(to schedule: KeySchedule<Provider>, role: Role) throws(CryptoError) {
+        let next = highestInstalled &+ 1
+        let keys = try schedule.trafficKeys(sentBy: role)
+        upcoming = UpcomingKeys(epoch: next, receiving: try schedule.trafficKeys(sentBy: role.peer), sending: nil)
+        chain = try schedule.chain()
+        hash = schedule.hash
+        sending = keys
+        epoch = next
+        sent = KeyUsage()
+        isConfirmed = false
     }
 
-    /// Seals the frame that begins at `start` and ends with the 48 bytes made for tag and HMAC.
+    /// The answerer's side, on INIT: frames under the next epoch may come; ours follow when the first has.
+    mutating func prepare(_ schedule: KeySchedule<Provider>, role: Role) throws(CryptoError) {
+        upcoming = UpcomingKeys(
+            epoch: highestInstalled &+ 1, receiving: try schedule.trafficKeys(sentBy: role.peer),
+            sending: try schedule.trafficKeys(sentBy: role))
+        chain = try schedule.chain()
+        hash = schedule.hash
+    }
+
+    /// The first frame of the next epoch has arrived: the old receive keys are gone at once, since a stream brings no
+    /// older frame after it.
+    private mutating func turn(_ next: UpcomingKeys<Provider>) {
+        receiving = next.receiving
+        receiveEpoch = next.epoch
+        received = KeyUsage()
+        if let keys = next.sending {
+            sending = keys
+            epoch = next.epoch
+            sent = KeyUsage()
+        }
+        upcoming = nil
+    }
+
+    // MARK: Frames
+
+    /// Seals the frame that begins at `start` and ends with the 48 bytes made for tag and HMAC; gives its counter.
     mutating func seal(
         _ frame: inout MutableSpan<UInt8>, at start: Int, plaintextCount: Int, type: FrameType
     ) -> Result<UInt64, Violation> {
@@ -44,27 +103,45 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
 
     /// Checks the sequence of a frame against what a stream must bring next (why.md M8).
     func check(_ header: FrameHeader) throws(Violation) {
-        guard header.sequence.epoch == epoch, header.sequence.counter == nextReceiveCounter
+        let sequence = header.sequence
+        guard sequence.epoch == receiveEpoch || sequence.epoch == upcoming?.epoch,
+            sequence.counter == nextReceiveCounter
         else { throw Violation(.sequenceViolation, offset: 2) }
     }
 
-    /// Opens a checked frame in place; gives where its plaintext is.
+    /// Opens a checked frame in place; gives where its plaintext is, and whether it turned the epoch.
     mutating func open(
         _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
-    ) -> Result<Range<Int>, Violation> {
+    ) -> Result<OpenedFrame, Violation> {
+        let next = header.sequence.epoch == receiveEpoch ? nil : upcoming
         do throws(FrameProtectionError) {
-            let plaintext = try receiving.open(&frame, at: start, header: header)
+            let keys = next?.receiving ?? receiving
+            let plaintext = try keys.open(&frame, at: start, header: header)
+            if let next { turn(next) }
+            if receiveEpoch == epoch { isConfirmed = true }
             nextReceiveCounter = header.sequence.counter &+ 1
             received.count(header.frameSize)
-            return .success(plaintext)
+            return .success(OpenedFrame(plaintext: plaintext, isFirstOfEpoch: next != nil))
         } catch {
             // One answer for a bad HMAC and a bad tag.
             return .failure(Violation(.authenticationFailed))
         }
     }
+}
 
-    /// Whether the epoch has been used as much as it may be.
-    var isExhausted: Bool { sent.isExhausted || received.isExhausted }
+/// A frame that was opened.
+struct OpenedFrame {
+    let plaintext: Range<Int>
+    /// Whether it is the first under an epoch that a rotation made.
+    let isFirstOfEpoch: Bool
+}
+
+/// Keys that a rotation has made and no frame has used.
+private struct UpcomingKeys<Provider: CryptoProvider> {
+    let epoch: UInt16
+    let receiving: TrafficKeys<Provider>
+    /// The answerer's, which it uses only when the asker has.
+    let sending: TrafficKeys<Provider>?
 }
 
 /// How much one key has protected.
@@ -77,5 +154,8 @@ struct KeyUsage {
         bytes &+= UInt64(clamping: size)
     }
 
-    var isExhausted: Bool { frames >= Constant.hardFrameLimit || bytes >= Constant.hardByteLimit }
+    /// Whether either count has reached its limit.
+    func reaches(frames frameLimit: UInt64, bytes byteLimit: UInt64) -> Bool {
+        frames >= frameLimit || bytes >= byteLimit
+    }
 }

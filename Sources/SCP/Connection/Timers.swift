@@ -7,6 +7,9 @@ struct Timers {
     var probe: Instant?
     var probeInterval = Constant.firstProbeInterval
     var keyAge: Instant?
+    /// When the epoch is old enough to be replaced.
+    var rotation: Instant?
+    var rotationStall: Instant?
     var flush: Instant?
     var closeWait: Instant?
     /// When unused buffers are given back.

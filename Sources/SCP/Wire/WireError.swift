@@ -43,6 +43,9 @@ public struct WireError: Error, Equatable, Sendable {
         case rangeUnderflow = "range below zero"
         case streamRanges = "delay or ranges in an ACK on a stream"
 
+        // Rotation (transport.md 3.6).
+        case invalidRotationMode = "unknown rotation mode"
+
         // CLOSE (transport.md 3.7).
         case reasonTooLong = "reason longer than 256 bytes"
         case invalidText = "reason is not UTF-8"

@@ -69,8 +69,8 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
     /// Opens a protected frame in place.
     mutating func open(
         _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
-    ) throws(Violation) -> Range<Int> {
-        let result: Result<Range<Int>, Violation>
+    ) throws(Violation) -> OpenedFrame {
+        let result: Result<OpenedFrame, Violation>
         switch consume self {
         case .unconfirmed(var phase):
             result = phase.keys.open(&frame, at: start, header: header)
@@ -133,6 +133,20 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
         }
     }
 
+    /// Whether an epoch has been used as much as it may be, in either direction (transport.md 4.3).
+    var areKeysExhausted: Bool {
+        func isExhausted(_ sent: KeyUsage, _ received: KeyUsage) -> Bool {
+            sent.reaches(frames: Constant.hardFrameLimit, bytes: Constant.hardByteLimit)
+                || received.reaches(frames: Constant.hardFrameLimit, bytes: Constant.hardByteLimit)
+        }
+        return switch self {
+        case .unconfirmed(let phase): isExhausted(phase.keys.sent, phase.keys.received)
+        case .held(let phase): isExhausted(phase.keys.sent, phase.keys.received)
+        case .established(let phase): isExhausted(phase.keys.sent, phase.keys.received)
+        default: false
+        }
+    }
+
     /// Our CLOSE, once it is out.
     var sentClose: (counter: UInt64, isComplete: Bool)? {
         switch self {
@@ -155,10 +169,10 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
     /// The epoch whose frames are received: 0 until session keys exist.
     var receiveEpoch: UInt16 {
         switch self {
-        case .unconfirmed(let phase): phase.keys.epoch
-        case .held(let phase): phase.keys.epoch
-        case .established(let phase): phase.keys.epoch
-        case .closing(let phase): phase.keys.epoch
+        case .unconfirmed(let phase): phase.keys.receiveEpoch
+        case .held(let phase): phase.keys.receiveEpoch
+        case .established(let phase): phase.keys.receiveEpoch
+        case .closing(let phase): phase.keys.receiveEpoch
         default: 0
         }
     }

@@ -1,0 +1,179 @@
+extension Connection {
+    /// Asks for new keys as soon as the rules let us; at most one wish is remembered. Data flows meanwhile.
+    public mutating func rotateKeys(at now: Instant) {
+        setClock(now)
+        switch state {
+        case .unconfirmed, .held, .established: wantsRotation = true
+        default: break
+        }
+    }
+
+    /// Builds our INIT if one is due or wished for, and everything it must wait for has happened.
+    mutating func startRotationIfDue() throws(Violation) {
+        guard state == .established, closeIntent == nil, !rotation.isAsking else { return }
+        guard let keys = rotationView, !keys.isAnswering else { return }
+        if keys.isDue(rotationSettings) { wantsRotation = true }
+        guard wantsRotation, keys.isConfirmed, keys.isSettled else { return }
+        guard keys.epoch < UInt16.max else { throw Violation(.keyLimitReached) }
+        guard ownRequests.take(at: clock) else { return }
+        wantsRotation = false
+        do throws(NoiseError) {
+            let mode = configuration.rotation.mode
+            let nonce = try randomNonce()
+            let terms = RotationTerms(
+                target: keys.epoch + 1, nonce: nonce, mode: mode, asker: role, suite: suite, hash: keys.hash)
+            var noise: HandshakeState<Provider> = try terms.handshake(
+                .initiator, configuration, chain: keys.chain, peer: peer?.publicKey)
+            let message = try noise.write(payload: Span())
+            owedRotation = OwedRotation(
+                type: .handshakeInit,
+                plaintext: RotationMessage.encoded(target: terms.target, nonce: nonce, mode: mode, noise: message))
+            rotation = .asking(RotationRequest(target: terms.target, nonce: nonce, mode: mode, noise: noise))
+            timers.rotationStall = clock.advanced(by: Constant.rotationStall)
+        } catch {
+            throw Violation(.rotationFailed)
+        }
+    }
+
+    /// The peer asks (transport.md 4.3, rows "INIT").
+    mutating func processRotationInit(_ plaintext: Span<UInt8>) throws(Violation) {
+        guard state == .established, let keys = rotationView else { throw Violation(.unexpectedMessage) }
+        guard peerRequests.take(at: clock) else { throw Violation(.rateLimited) }
+        let message = try parseRotation(plaintext)
+        if message.target <= keys.highestInstalled { return }  // late: acknowledged and ignored
+        guard message.target == keys.epoch &+ 1, keys.epoch < UInt16.max else { throw Violation(.rotationFailed) }
+        if rotation.isAsking {
+            if role == .initiator { return }  // crossing: ours wins
+            rotation = .idle
+            owedRotation = nil
+            timers.rotationStall = nil
+        }
+        let terms = RotationTerms(
+            target: message.target, nonce: message.nonce, mode: message.mode, asker: role.peer, suite: suite,
+            hash: keys.hash)
+        do throws(NoiseError) {
+            var noise: HandshakeState<Provider> = try terms.handshake(
+                .responder, configuration, chain: keys.chain, peer: peer?.publicKey)
+            _ = try noise.read(plaintext.extracting(message.noise))
+            let answer = try noise.write(payload: Span())
+            let schedule = try noise.schedule()
+            try install { [role] keys throws(CryptoError) in try keys.prepare(schedule, role: role) }
+            owedRotation = OwedRotation(
+                type: .handshakeResponse,
+                plaintext: RotationMessage.encoded(
+                    target: message.target, nonce: message.nonce, mode: message.mode, noise: answer))
+        } catch {
+            throw Violation(.rotationFailed, offset: message.noise.lowerBound)
+        }
+    }
+
+    /// The peer answers.
+    mutating func processRotationResponse(_ plaintext: Span<UInt8>) throws(Violation) {
+        guard state == .established, let keys = rotationView else { throw Violation(.unexpectedMessage) }
+        let message = try parseRotation(plaintext)
+        guard case .asking(let request) = rotation, request.target == message.target,
+            request.nonce == message.nonce
+        else {
+            if message.target <= keys.highestInstalled { return }
+            throw Violation(.unexpectedMessage)
+        }
+        guard request.mode == message.mode else { throw Violation(.rotationFailed, offset: 10) }
+        do throws(NoiseError) {
+            var noise = request.noise
+            _ = try noise.read(plaintext.extracting(message.noise))
+            let schedule = try noise.schedule()
+            try install { [role] keys throws(CryptoError) in try keys.switchSending(to: schedule, role: role) }
+        } catch {
+            throw Violation(.rotationFailed, offset: message.noise.lowerBound)
+        }
+        rotation = .idle
+        timers.rotationStall = nil
+        // The first frame under the new epoch must elicit, or a quiet peer would keep the old keys (why.md H5).
+        owed.ping = true
+        beganEpoch()
+    }
+
+    /// The first frame under a new epoch has arrived. The asker began the epoch when it was answered.
+    mutating func turnedEpoch() {
+        if let keys = rotationView, keys.epoch > counts.epoch { beganEpoch() }
+    }
+
+    private mutating func beganEpoch() {
+        guard let keys = rotationView else { return }
+        wantsRotation = false
+        counts.epoch = keys.epoch
+        counts.rotations &+= 1
+        timers.keyAge = clock.advanced(by: Constant.hardAgeLimit)
+        timers.rotation = clock.advanced(by: rotationSettings.age)
+        events.rotated(keys.epoch)
+    }
+
+    private func parseRotation(_ plaintext: Span<UInt8>) throws(Violation) -> RotationMessage {
+        do throws(WireError) {
+            return try RotationMessage.parse(plaintext)
+        } catch {
+            // A mode that does not exist fails the rotation; anything else is a malformed frame.
+            let code: ErrorCode = error.kind == .invalidRotationMode ? .rotationFailed : error.code
+            throw Violation(code, kind: error.kind, offset: error.position)
+        }
+    }
+
+    private func randomNonce() throws(NoiseError) -> UInt64 {
+        do throws(CryptoError) {
+            return try Attempt.random(configuration.provider).rawValue
+        } catch {
+            throw NoiseError(error)
+        }
+    }
+
+    private mutating func install(
+        _ body: (inout SessionKeys<Provider>) throws(CryptoError) -> Void
+    ) throws(NoiseError) {
+        let result: Result<Void, CryptoError>? = phase.withKeys { keys in
+            do throws(CryptoError) { return .success(try body(&keys)) } catch { return .failure(error) }
+        }
+        guard let result else { throw .outOfTurn }
+        do throws(CryptoError) { try result.get() } catch { throw NoiseError(error) }
+    }
+
+    var rotationSettings: RotationSettings { configuration.rotation.staggered(role) }
+
+    /// What rotation needs to know of the keys.
+    private var rotationView: RotationView? {
+        switch phase {
+        case .established(let phase):
+            RotationView(
+                epoch: phase.keys.epoch, highestInstalled: phase.keys.highestInstalled,
+                isSettled: phase.keys.highestInstalled == phase.keys.epoch
+                    && phase.keys.receiveEpoch == phase.keys.epoch,
+                isAnswering: phase.keys.isAnswering, isConfirmed: phase.keys.isConfirmed, sent: phase.keys.sent,
+                received: phase.keys.received, chain: phase.keys.chain, hash: phase.keys.hash)
+        default: nil
+        }
+    }
+}
+
+/// The keys of a session as rotation sees them.
+private struct RotationView {
+    let epoch: UInt16
+    let highestInstalled: UInt16
+    /// Whether one epoch is in force in both directions.
+    let isSettled: Bool
+    let isAnswering: Bool
+    let isConfirmed: Bool
+    let sent: KeyUsage
+    let received: KeyUsage
+    let chain: Secret
+    let hash: Digest
+
+    func isDue(_ settings: RotationSettings) -> Bool {
+        sent.reaches(frames: settings.frames, bytes: settings.bytes)
+            || received.reaches(frames: settings.frames, bytes: settings.bytes)
+    }
+}
+
+/// An INIT or RESPONSE that waits to be written.
+struct OwedRotation {
+    let type: FrameType
+    let plaintext: [UInt8]
+}

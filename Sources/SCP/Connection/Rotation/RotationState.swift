@@ -1,0 +1,82 @@
+/// The rotation sub-state of an established session (transport.md 4.3). The third, answering, is told by the session's
+/// keys: those of the next epoch are installed and wait for its first frame.
+enum RotationState<Provider: CryptoProvider> {
+    case idle
+    /// Our request is out.
+    case asking(RotationRequest<Provider>)
+
+    var isAsking: Bool {
+        if case .asking = self { return true }
+        return false
+    }
+}
+
+/// A request that waits for its answer.
+struct RotationRequest<Provider: CryptoProvider> {
+    let target: UInt16
+    let nonce: UInt64
+    let mode: RotationMode
+    var noise: HandshakeState<Provider>
+}
+
+/// What both ends of a rotation must agree on before the first byte.
+struct RotationTerms {
+    let target: UInt16
+    let nonce: UInt64
+    let mode: RotationMode
+    /// The connection's role of the side that asks.
+    let asker: Role
+    let suite: Suite
+    /// `h_n`.
+    let hash: Digest
+
+    /// `"SCP/1 rotate" || 0x01 || suite || mode || uint16(n+1) || asker || nonce (8) || h_n`.
+    var prologue: [UInt8] {
+        [UInt8](capacity: 57) { output in
+            output.append([0x53, 0x43, 0x50, 0x2f, 0x31, 0x20, 0x72, 0x6f, 0x74, 0x61, 0x74, 0x65])
+            output.append(uint8: FrameHeader.version)
+            output.append(uint8: suite.rawValue)
+            output.append(uint8: mode.rawValue)
+            output.append(uint16: target)
+            output.append(uint8: asker == .initiator ? 0 : 1)
+            output.append(uint64: nonce)
+            output.append(hash.span, in: 0..<32)
+        }
+    }
+
+    /// One side's Noise state: the asker is the Noise initiator, whatever its role in the connection.
+    func handshake<Provider: CryptoProvider>(
+        _ role: Role, _ configuration: Configuration<Provider>, chain: Secret, peer: PublicKey?
+    ) throws(NoiseError) -> HandshakeState<Provider> {
+        let base: HandshakePattern = mode == .ephemeral ? .nn : .kk
+        guard let pattern = base.psk(0) else { throw .missingKey }
+        return try HandshakeState(
+            pattern, role: role, prologue: prologue.span, provider: configuration.provider,
+            staticKey: mode == .authenticated ? configuration.identity : nil,
+            remoteStatic: mode == .authenticated ? peer : nil, presharedKeys: .common(chain))
+    }
+}
+
+/// A bucket of tokens that fills with time: at most `burst` at once, then one a second.
+struct RateBucket {
+    private let burst: UInt64
+    private var tokens: UInt64
+    private var filled: Instant
+
+    init(burst: UInt64, at now: Instant) {
+        self.burst = burst
+        tokens = burst
+        filled = now
+    }
+
+    mutating func take(at now: Instant) -> Bool {
+        let seconds = now.since(filled).wholeNanoseconds / 1_000_000_000
+        if seconds > 0 {
+            tokens = min(burst, tokens &+ min(seconds, burst))
+            filled = filled.advanced(by: .seconds(Int64(clamping: seconds)))
+        }
+        guard tokens > 0 else { return false }
+        tokens -= 1
+        return true
+    }
+}

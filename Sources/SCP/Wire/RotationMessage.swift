@@ -1,0 +1,52 @@
+/// How the keys of the next epoch are agreed on (security.md 3).
+public enum RotationMode: UInt8, Hashable, Sendable {
+    /// NNpsk0: heals against a passive attacker.
+    case ephemeral = 0
+    /// KKpsk0, with the connection's static keys: heals against an active one too, without a static key.
+    case authenticated = 1
+}
+
+/// The plaintext of INIT and RESPONSE from epoch 1 on (transport.md 3.6).
+public struct RotationMessage: Hashable, Sendable {
+    /// Bytes before the piece.
+    public static let headerSize = 14
+    /// Bytes of the Noise message in either direction, without ML-KEM.
+    public static let noiseSize = 48
+
+    /// The epoch asked for.
+    public let target: UInt16
+    /// Chosen at random by the asker, repeated in the answer.
+    public let nonce: UInt64
+    public let mode: RotationMode
+    /// The Noise message, as a range of the parsed span.
+    public let noise: Range<Int>
+
+    /// Reads a whole message, as streams carry it.
+    ///
+    /// - Throws: `truncated`, `invalidRotationMode`, `invalidPiece`, `invalidTotal`, `trailingBytes`.
+    public static func parse(_ bytes: Span<UInt8>) throws(WireError) -> RotationMessage {
+        var reader = ByteReader(bytes)
+        let target = try reader.readUInt16()
+        let nonce = try reader.readUInt64()
+        guard let mode = RotationMode(rawValue: try reader.readUInt8()) else {
+            throw WireError(.invalidRotationMode, at: 10)
+        }
+        guard try reader.readUInt8() == 0 else { throw WireError(.invalidPiece, at: 11) }
+        guard try reader.readUInt16() == UInt16(noiseSize) else { throw WireError(.invalidTotal, at: 12) }
+        let noise = try reader.readRange(UInt64(noiseSize))
+        try reader.expectEnd()
+        return RotationMessage(target: target, nonce: nonce, mode: mode, noise: noise)
+    }
+
+    /// The plaintext with a Noise message.
+    static func encoded(target: UInt16, nonce: UInt64, mode: RotationMode, noise: [UInt8]) -> [UInt8] {
+        [UInt8](capacity: headerSize + noise.count) { output in
+            output.append(uint16: target)
+            output.append(uint64: nonce)
+            output.append(uint8: mode.rawValue)
+            output.append(uint8: 0)
+            output.append(uint16: UInt16(clamping: noise.count))
+            output.append(noise)
+        }
+    }
+}
