@@ -80,8 +80,10 @@ extension Connection {
     /// One CLOSE, if the state has a key for it, and the end.
     private mutating func fail(with error: ConnectionError) {
         switch state {
-        case .unconfirmed, .held, .established, .closing:
+        case .unconfirmed, .held, .established:
             _ = appendToFlight(.close, CloseFrame.encoded(error.code, reason: []))
+        case .closing:
+            break  // one CLOSE is enough
         case .waiting, .deciding, .halfOpen, .awaitingInit:
             appendHandshakeClose(error.code)
         case .draining, .closed:

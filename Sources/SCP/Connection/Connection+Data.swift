@@ -33,11 +33,15 @@ extension Connection {
         switch record {
         case .padding, .skippable:
             return false
-        case .ping, .blocked, .channelBlocked:
+        case .ping, .blocked:
+            return true
+        case .channelBlocked(let channel, _):
+            try inbox.check(channel)
             return true
         case .credit(let credit):
             raiseCredit(to: credit)
         case .channelCredit(let channel, let credit):
+            try outbox.check(channel)
             if outbox.raiseCredit(of: channel, to: credit) { stopProbing() }
         case .piece(let piece):
             if let channel = try inbox.receive(piece, in: plaintext) { becameReadable(channel) }
@@ -49,6 +53,7 @@ extension Connection {
                 if inbox.isReadable(channel) { events.readable(channel) }
             }
         case .refuse(let channel, let message, let code):
+            try outbox.check(channel)
             events.notice(.refused(channel, MessageID(rawValue: message), code))
         case .finish(let sum):
             try inbox.finish(sum: sum)

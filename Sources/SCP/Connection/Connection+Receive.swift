@@ -81,6 +81,7 @@ extension Connection {
     /// Whether the state has any use for a frame with this header: the stream column of transport.md 4.1 and 4.2.
     private func checkDispatch(_ header: FrameHeader) throws(Violation) {
         if header.sequence.epoch == 0 {
+            if state == .closing { return }  // late, and no business of a session that ends
             guard header.sequence.counter == 0 else { throw Violation(.malformedFrame, kind: .invalidPiece, offset: 4) }
             guard expectsInHandshake(header.type) else { throw Violation(.unexpectedMessage, offset: 1) }
             return
@@ -103,6 +104,7 @@ extension Connection {
         _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
     ) throws(Violation) {
         if header.sequence.epoch == 0 {
+            if state == .closing { return }
             let bytes = frame.span.extracting(start..<start + header.frameSize)
             try processHandshake(bytes, header: header)
         } else {
@@ -118,7 +120,8 @@ extension Connection {
         let opened = try phase.open(&frame, at: start, header: header)
         timers.restart(at: clock)
         let isFirst = header.sequence.counter == 0 || opened.isFirstOfEpoch
-        if state == .unconfirmed { becomeEstablished() }
+        // A CLOSE in UNCONF is a refusal, not the sign that the session stands.
+        if state == .unconfirmed, header.type != .close { becomeEstablished() }
         if opened.isFirstOfEpoch { turnedEpoch() }
         let bytes = frame.span.extracting(opened.plaintext)
         do throws(Violation) {

@@ -308,8 +308,13 @@ struct Inbox {
         partials.firstIndex { $0.id == message && $0.channel == channel }
     }
 
-    private mutating func channelIndex(_ channel: Channel) throws(Violation) -> Int {
+    /// Throws when the peer names a channel that we do not take messages on.
+    func check(_ channel: Channel) throws(Violation) {
         guard UInt64(channel.number) < channelLimit else { throw Violation(.limitExceeded) }
+    }
+
+    private mutating func channelIndex(_ channel: Channel) throws(Violation) -> Int {
+        try check(channel)
         let (index, isNew) = findChannel(channel)
         if isNew { channels.insert(InboundChannel(channel, window: channelWindow), at: index) }
         return index

@@ -5,6 +5,8 @@ struct Outbox {
     static let sharedFrameSize = 16_384
     /// Notices (cancel, refuse) that wait to be sent; a further one is refused to the caller.
     static let maximumNotices = 1_024
+    /// Channels that grants may make us remember though we have sent nothing on them.
+    static let maximumGrantedChannels = 1_024
 
     private let bufferLimit: Int
     private(set) var connection: SendWindow
@@ -145,6 +147,11 @@ struct Outbox {
 
     // MARK: Credit
 
+    /// Throws when the peer names a channel that it does not take messages on.
+    func check(_ channel: Channel) throws(Violation) {
+        guard UInt64(channel.number) < channelLimit else { throw Violation(.limitExceeded) }
+    }
+
     mutating func raiseCredit(to credit: UInt64) -> Bool {
         guard connection.raise(to: credit) else { return false }
         isStalled = false
@@ -153,7 +160,7 @@ struct Outbox {
     }
 
     mutating func raiseCredit(of channel: Channel, to credit: UInt64) -> Bool {
-        guard UInt64(channel.number) < channelLimit else { return false }
+        guard knows(channel) || channels.count < Outbox.maximumGrantedChannels else { return false }
         let index = channelIndex(channel)
         guard channels[index].window.raise(to: credit) else { return false }
         channels[index].isBlocked = false
@@ -294,6 +301,8 @@ struct Outbox {
         }
         return receipt
     }
+
+    private func knows(_ channel: Channel) -> Bool { channels.contains { $0.channel == channel } }
 
     private mutating func channelIndex(_ channel: Channel) -> Int {
         var low = 0
