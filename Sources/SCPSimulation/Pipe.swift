@@ -169,6 +169,14 @@ public struct Pipe<Provider: CryptoProvider>: ~Copyable {
         settle(segment: segment)
     }
 
+    /// Moves the clock to the next deadline, if there is one, and lets both ends do what is due; nothing is exchanged.
+    public mutating func advanceToDeadline() {
+        guard let next = nextDeadline else { return }
+        now = max(now, next)
+        initiator.advance(to: now)
+        responder.advance(to: now)
+    }
+
     /// The earliest deadline of both ends.
     public var nextDeadline: Instant? {
         switch (initiator.deadline?.instant, responder.deadline?.instant) {

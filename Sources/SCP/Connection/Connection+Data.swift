@@ -84,15 +84,16 @@ extension Connection {
     }
 
     /// An ACK on a stream acknowledges everything up to its largest counter.
-    mutating func processAcknowledgement(_ plaintext: Span<UInt8>) throws(Violation) {
+    mutating func processAcknowledgement(_ plaintext: Span<UInt8>, epoch: UInt16) throws(Violation) {
         let acknowledgement: Acknowledgement
         do throws(WireError) {
             acknowledgement = try Acknowledgement.parse(plaintext, in: 0..<plaintext.count, isStream: true)
         } catch {
             throw Violation(error)
         }
-        let next = phase.withKeys { keys in keys.nextSendCounter } ?? 0
-        guard acknowledgement.largest < next else { throw Violation(.sequenceViolation, offset: 1) }
+        // Nothing that was not sent, and nothing that was sent under a newer epoch than its own.
+        let bound = phase.withKeys { keys in epoch < keys.epoch ? keys.firstCounter : keys.nextSendCounter } ?? 0
+        guard acknowledgement.largest < bound else { throw Violation(.sequenceViolation, offset: 1) }
         acknowledgements.didReceive(acknowledgement.largest)
         raiseCredit(to: acknowledgement.credit)
         while let receipt = outbox.takeReceipt(upTo: acknowledgement.largest) {
@@ -107,10 +108,12 @@ extension Connection {
     mutating func processClose(_ plaintext: Span<UInt8>) throws(Violation) {
         let close: CloseFrame
         do throws(WireError) { close = try CloseFrame.parse(plaintext, in: 0..<plaintext.count) } catch { throw Violation(error) }
-        appendAcknowledgementToFlight()
         if let sent = phase.sentClose {
-            becomeDraining(sent.isComplete ? .clean : .unconfirmed)
+            // Both closed: clean only if the peer is known to have got everything.
+            if !sent.hasDiscarded { appendAcknowledgementToFlight() }
+            becomeDraining(sent.isComplete && !outbox.awaitsReceipts ? .clean : .unconfirmed)
         } else {
+            appendAcknowledgementToFlight()
             becomeDraining(.byPeer(close.code, reason: [UInt8](plaintext, close.reason)))
         }
     }

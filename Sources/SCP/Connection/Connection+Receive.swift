@@ -141,13 +141,13 @@ extension Connection {
         let isClosing = state == .closing
         switch header.type {
         case .data:
-            if isClosing { return }  // neither processed nor acknowledged
+            if isClosing { return phase.noteDiscarded() }  // neither processed nor acknowledged
             let summary = try processData(plaintext)
             let atOnce = summary.wantsAcknowledgement || isFirst || configuration.acknowledgesEveryMessage
             acknowledgements.accept(
                 counter, isEliciting: summary.isEliciting, atOnce: atOnce, now: clock)
         case .ack:
-            try processAcknowledgement(plaintext)
+            try processAcknowledgement(plaintext, epoch: header.sequence.epoch)
             if !isClosing { acknowledgements.accept(counter, isEliciting: false, atOnce: false, now: clock) }
         case .close:
             acknowledgements.accept(counter, isEliciting: true, atOnce: true, now: clock)

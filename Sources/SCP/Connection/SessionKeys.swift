@@ -12,6 +12,8 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     private var upcoming: UpcomingKeys<Provider>?
     /// The counter of the next frame we send.
     private(set) var nextSendCounter: UInt64 = 0
+    /// The counter of our first frame under the present epoch.
+    private(set) var firstCounter: UInt64 = 0
     /// The only counter a stream may bring next.
     private(set) var nextReceiveCounter: UInt64 = 0
     private(set) var sent = KeyUsage()
@@ -53,6 +55,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
         hash = schedule.hash
         sending = keys
         epoch = next
+        firstCounter = nextSendCounter
         sent = KeyUsage()
         isConfirmed = false
     }
@@ -75,6 +78,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
         if let keys = next.sending {
             sending = keys
             epoch = next.epoch
+            firstCounter = nextSendCounter
             sent = KeyUsage()
         }
         upcoming = nil

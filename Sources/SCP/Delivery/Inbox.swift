@@ -310,7 +310,7 @@ struct Inbox {
 
     /// Throws when the peer names a channel that we do not take messages on.
     func check(_ channel: Channel) throws(Violation) {
-        guard UInt64(channel.number) < channelLimit else { throw Violation(.limitExceeded) }
+        guard channel.number >= 0, UInt64(channel.number) < channelLimit else { throw Violation(.limitExceeded) }
     }
 
     private mutating func channelIndex(_ channel: Channel) throws(Violation) -> Int {

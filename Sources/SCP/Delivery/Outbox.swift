@@ -67,7 +67,7 @@ struct Outbox {
     /// Copies a message into the send buffer.
     mutating func send(_ message: Span<UInt8>, on channel: Channel) throws(SendError) -> MessageID {
         guard !isFinished else { throw .finished }
-        guard UInt64(channel.number) < channelLimit else { throw .invalidChannel(limit: Int(clamping: channelLimit)) }
+        guard channel.number >= 0, UInt64(channel.number) < channelLimit else { throw .invalidChannel(limit: Int(clamping: channelLimit)) }
         var limit = min(Int(clamping: messageLimit), bufferLimit - Int(FlowControl.messageCharge))
         // An unreliable message is never cut, so it must fit the smallest frame we may have to put it into.
         if !channel.mode.isReliable { limit = min(limit, unreliableLimit) }
@@ -149,7 +149,7 @@ struct Outbox {
 
     /// Throws when the peer names a channel that it does not take messages on.
     func check(_ channel: Channel) throws(Violation) {
-        guard UInt64(channel.number) < channelLimit else { throw Violation(.limitExceeded) }
+        guard channel.number >= 0, UInt64(channel.number) < channelLimit else { throw Violation(.limitExceeded) }
     }
 
     mutating func raiseCredit(to credit: UInt64) -> Bool {

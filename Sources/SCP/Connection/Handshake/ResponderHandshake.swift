@@ -50,7 +50,8 @@ struct ResponderHandshake<Provider: CryptoProvider> {
     ) throws(Violation) -> (handshake: ResponderHandshake, frame: [UInt8]) {
         let message: InitMessage
         do throws(WireError) {
-            message = try InitMessage.parse(frame, in: verified.piece.bytes)
+            message = try InitMessage.parse(
+                frame, in: verified.piece.bytes, supporting: configuration.suites.map(\.rawValue))
         } catch {
             throw Violation(error)
         }

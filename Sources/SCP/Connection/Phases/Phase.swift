@@ -147,10 +147,21 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
         }
     }
 
+    /// Notes that DATA of the peer was thrown away after our CLOSE.
+    mutating func noteDiscarded() {
+        switch consume self {
+        case .closing(var closing):
+            closing.hasDiscarded = true
+            self = .closing(closing)
+        case let other:
+            self = other
+        }
+    }
+
     /// Our CLOSE, once it is out.
-    var sentClose: (counter: UInt64, isComplete: Bool)? {
+    var sentClose: (counter: UInt64, isComplete: Bool, hasDiscarded: Bool)? {
         switch self {
-        case .closing(let closing): (closing.counter, closing.isComplete)
+        case .closing(let closing): (closing.counter, closing.isComplete, closing.hasDiscarded)
         default: nil
         }
     }

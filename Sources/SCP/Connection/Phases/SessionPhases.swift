@@ -21,6 +21,9 @@ struct Closing<Provider: CryptoProvider>: ~Copyable {
     let counter: UInt64
     /// Whether everything that was accepted had been sent before it.
     let isComplete: Bool
+    /// Whether DATA of the peer was thrown away since: its CLOSE may then not be acknowledged, for the ACK would cover
+    /// what nobody got.
+    var hasDiscarded = false
 
     init(keys: consuming SessionKeys<Provider>, counter: UInt64, isComplete: Bool) {
         self.keys = keys
