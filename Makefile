@@ -3,13 +3,15 @@
 SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
-.PHONY: help setup build test test-debug test-release test-asan test-tsan format lint clean
+.PHONY: help setup build test test-debug test-release test-asan test-tsan format lint clean models fuzz
 
 help:
 	@echo 'make setup         install libgcrypt and pkg-config where they are missing'
 	@echo 'make build         build everything, for debugging'
 	@echo 'make test          all tests: debug, release, address and thread sanitizer'
 	@echo 'make test-debug    the tests of one build; also test-release, test-asan, test-tsan'
+	@echo 'make models        explore the models of the specification and their mutants'
+	@echo 'make fuzz          fuzz every target, SECONDS_EACH=60 seconds each'
 	@echo 'make format        lay out the sources'
 	@echo 'make lint          check the layout of the sources'
 	@echo 'make clean         remove what was built'
@@ -34,6 +36,15 @@ test-asan: setup
 
 test-tsan: setup
 	@.ci/test thread
+
+# The models of Spec/models, every interleaving, and their mutants, which must fail.
+models:
+	python3 Spec/models/check.py
+
+# Every fuzz target for SECONDS_EACH seconds, after the canary.
+SECONDS_EACH ?= 60
+fuzz: setup
+	Fuzz/run $(SECONDS_EACH)
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
