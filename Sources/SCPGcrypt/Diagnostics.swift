@@ -17,7 +17,7 @@ extension GcryptProvider {
         /// Whether AES-256-GCM runs on processor instructions instead of tables.
         public var hasConstantTimeAES: Bool { Diagnostics.haveConstantTimeAES(hardwareFeatures) }
 
-        /// libgcrypt's X25519 branches on the private key (security.md 7). A ``CombinedProvider`` takes another one.
+        /// libgcrypt's X25519 branches on the private key (Spec/ThreatModel.md). A ``CombinedProvider`` takes another.
         public let hasConstantTimeKeyAgreement = false
 
         /// The state of this process; initialises libgcrypt if nobody has.

@@ -55,6 +55,7 @@ public struct Pipe<Provider: CryptoProvider>: ~Copyable {
     }
 
     /// Polls everything that `end` has to say.
+    /// [SCP-STREAM-3]
     public mutating func collect(from end: End) {
         while true {
             let transmit: Transmit

@@ -45,7 +45,7 @@ import Testing
         #expect(buffer == [UInt8](repeating: 0xee, count: 6) + wireBytes(14) { header.write(to: &$0) })
     }
 
-    /// Negative tests 1 to 3, and security.md 6 row 11: the 14 bytes alone are enough.
+    /// The 14 bytes alone are enough.
     // [SCP-FRAME-4] [SCP-FRAME-6]
     @Test(arguments: [
         (65_537, .frameTooLarge), (0xffff_ffff, .frameTooLarge), (0x8000_0000, .frameTooLarge),

@@ -1,4 +1,4 @@
-/// When to acknowledge, and what the peer has acknowledged (transport.md 3.5, streams).
+/// When to acknowledge, and what the peer has acknowledged, on streams.
 struct AcknowledgementState {
     /// The newest counter accepted.
     private(set) var newest: UInt64?
@@ -13,6 +13,7 @@ struct AcknowledgementState {
     private(set) var newestEliciting: UInt64?
 
     /// A frame was accepted.
+    /// [SCP-ACK-8]
     mutating func accept(_ counter: UInt64, isEliciting: Bool, atOnce: Bool, now: Instant) {
         newest = counter
         guard isEliciting else { return }
@@ -38,6 +39,7 @@ struct AcknowledgementState {
     mutating func didSendEliciting(_ counter: UInt64) { newestEliciting = counter }
 
     /// The peer acknowledged everything up to `counter`.
+    /// [SCP-ACK-3]
     mutating func didReceive(_ counter: UInt64) {
         acknowledged = max(acknowledged ?? 0, counter)
     }

@@ -1,6 +1,7 @@
 /// Which peers are accepted.
 ///
 /// X25519 keys are compared as the points they name, so no authorised key has a second spelling.
+/// [SCP-ID-3]
 public enum IdentityPolicy: Sendable {
     /// Exactly this key.
     case pinned(PublicKey)
@@ -54,7 +55,7 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
     public var limits = Limits()
     public var timers = TimerSettings()
     public var rotation = RotationSettings()
-    /// Acknowledge every DATA frame at once, as the brief's DATA/ACK ladder has it.
+    /// Acknowledge every DATA frame at once, so that DATA and ACK take turns.
     public var acknowledgesEveryMessage = false
     /// Responder: nothing is answered to what has not been verified, refusals included.
     public var isSilent = false
@@ -67,6 +68,7 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
         self.identityPolicy = identityPolicy
         suites = [.classic]
         switch identityPolicy {
+        // [SCP-HS-13]
         case .pinned(let key): responderKey = key
         case .trustOnFirstUse(let known): responderKey = known
         case .allowed, .ask, .anyone: responderKey = nil
@@ -82,8 +84,10 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
     /// Throws when the values contradict each other or the protocol.
     func validate() throws(ConfigurationError) {
         if let problem = limits.problem { throw problem }
+        // [SCP-KEY-4]
         if let accessKey, accessKey.count != 32 { throw .accessKey }
         if requiresHello.contains(.accessKey), accessKey == nil { throw .accessKey }
+        // [SCP-PSK-4] [SCP-HS-33]
         guard !suites.isEmpty, suites.allSatisfy({ $0.isSupported && $0.usesPSK == (presharedKeys != nil) })
         else { throw .suites }
         var size = 0

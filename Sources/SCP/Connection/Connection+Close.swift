@@ -5,6 +5,7 @@ extension Connection {
     /// - Parameters:
     ///   - reason: UTF-8, cut to 256 bytes.
     ///   - afterPeerFinished: wait for the peer's `finish` too, within the flush time.
+    /// [SCP-STATE-19] [SCP-CLOSE-13]
     public mutating func close(
         _ code: ErrorCode = .noError, reason: String = "", afterPeerFinished: Bool = false, at now: Instant
     ) {
@@ -24,6 +25,7 @@ extension Connection {
     }
 
     /// Ends at once with a code; messages that were not sent are lost.
+    /// [SCP-STATE-20] [SCP-ERR-2] [SCP-ERR-3]
     public mutating func abort(_ code: ErrorCode = .noError, reason: String = "", at now: Instant) {
         setClock(now)
         let code = code.maySend ? code : .internalError
@@ -40,6 +42,7 @@ extension Connection {
     }
 
     /// Builds ACK and CLOSE, which leave before anything else, and waits for the acknowledgement.
+    /// [SCP-CLOSE-13] [SCP-CLOSE-18]
     mutating func sendClose(isComplete: Bool) {
         guard let intent = closeIntent else { return }
         closeIntent = nil
@@ -78,6 +81,7 @@ extension Connection {
     }
 
     /// One CLOSE, if the state has a key for it, and the end.
+    /// [SCP-CLOSE-20]
     private mutating func fail(with error: ConnectionError) {
         switch state {
         case .unconfirmed, .held, .established:
@@ -94,6 +98,7 @@ extension Connection {
     }
 
     /// The outcome is decided and the last frame is built: the keys go, the stream is ended in order.
+    /// [SCP-CLOSE-21] [SCP-CLOSE-24]
     mutating func becomeDraining(_ closure: Closure) {
         events.closed(closure)
         closeIntent = nil
@@ -106,12 +111,14 @@ extension Connection {
     }
 
     /// Ends without another word.
+    /// [SCP-CLOSE-22]
     mutating func end(_ closure: Closure) {
         events.closed(closure)
         if case .failed(let error) = closure { failure = error }
         terminate()
     }
 
+    // [SCP-CLOSE-24] [SCP-TIME-15]
     mutating func terminate() {
         phase = .closed
         forgetRotation()
@@ -124,6 +131,7 @@ extension Connection {
     }
 
     /// A rotation that is under way ends with the session, and its secrets with it.
+    /// [SCP-ROT-20]
     private mutating func forgetRotation() {
         rotation = .idle
         owedRotation = nil
@@ -132,7 +140,8 @@ extension Connection {
 
     // MARK: Frames built at once
 
-    /// Acknowledges everything accepted, so that the peer's delivery events are exact (why.md H12b).
+    /// Acknowledges everything accepted, so that the peer's delivery events are exact.
+    /// [SCP-CLOSE-13]
     mutating func appendAcknowledgementToFlight() {
         guard let newest = acknowledgements.newest else { return }
         let credit = peer == nil ? inbox.connection.granted : inbox.announceConnectionCredit()

@@ -6,6 +6,7 @@ struct DataSummary {
 
 extension Connection {
     /// Processes the records of a DATA frame. The frame is acknowledged only if every one was processed or buffered.
+    /// [SCP-REC-7] [SCP-REC-24] [SCP-ACK-6]
     mutating func processData(_ plaintext: Span<UInt8>) throws(Violation) -> DataSummary {
         var reader = RecordReader(plaintext)
         var summary = DataSummary()
@@ -29,6 +30,8 @@ extension Connection {
     }
 
     /// Processes one record; returns whether it asks to be acknowledged at once.
+    /// [SCP-REC-8] [SCP-REC-9] [SCP-REC-10] [SCP-REC-11] [SCP-REC-12] [SCP-REC-13] [SCP-REC-14] [SCP-REC-15]
+    /// [SCP-REC-16] [SCP-REC-17] [SCP-REC-18] [SCP-REC-19] [SCP-REC-20] [SCP-REC-21]
     private mutating func process(_ record: Record, in plaintext: Span<UInt8>) throws(Violation) -> Bool {
         switch record {
         case .padding, .skippable:
@@ -84,6 +87,7 @@ extension Connection {
     }
 
     /// An ACK on a stream acknowledges everything up to its largest counter.
+    /// [SCP-ACK-3] [SCP-ACK-4] [SCP-ACK-5] [SCP-ACK-11]
     mutating func processAcknowledgement(_ plaintext: Span<UInt8>, epoch: UInt16) throws(Violation) {
         let acknowledgement: Acknowledgement
         do throws(WireError) {
@@ -105,9 +109,14 @@ extension Connection {
     }
 
     /// The peer's CLOSE ends the session: it is acknowledged, and the keys go.
+    /// [SCP-CLOSE-19] [SCP-CLOSE-22] [SCP-CLOSE-25]
     mutating func processClose(_ plaintext: Span<UInt8>) throws(Violation) {
         let close: CloseFrame
-        do throws(WireError) { close = try CloseFrame.parse(plaintext, in: 0..<plaintext.count) } catch { throw Violation(error) }
+        do throws(WireError) {
+            close = try CloseFrame.parse(plaintext, in: 0..<plaintext.count)
+        } catch {
+            throw Violation(error)
+        }
         if let sent = phase.sentClose {
             // Both closed: clean only if the peer is known to have got everything.
             if !sent.hasDiscarded { appendAcknowledgementToFlight() }

@@ -12,6 +12,7 @@ extension Connection {
 
     // MARK: Initiator
 
+    // [SCP-HS-23]
     private mutating func processResponse(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
         switch phase.take() {
         case .waiting(var waiting):
@@ -35,6 +36,7 @@ extension Connection {
     }
 
     /// DECIDE -> UNCONF: message 3 shows who we are, so it is built only now.
+    /// [SCP-HS-24] [SCP-HS-26]
     private mutating func acceptResponder(isFirstUse: Bool) throws(Violation) {
         switch phase.take() {
         case .deciding(var deciding):
@@ -61,6 +63,7 @@ extension Connection {
     }
 
     /// UNCONF -> EST: the responder has spoken under session keys.
+    /// [SCP-HS-25]
     mutating func becomeEstablished() {
         switch phase.take() {
         case .unconfirmed(let unconfirmed):
@@ -85,6 +88,7 @@ extension Connection {
 
     // MARK: Responder
 
+    // [SCP-HS-19]
     private mutating func processInit(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
         let verified = try ResponderHandshake.verify(frame, header: header, configuration)
         do throws(Violation) {
@@ -102,6 +106,7 @@ extension Connection {
     }
 
     /// A refusal of a verified INIT goes out under its hello key.
+    /// [SCP-HS-17] [SCP-HS-18] [SCP-CLOSE-10]
     private mutating func refuse(_ verified: ResponderHandshake<Provider>.Verified, _ code: ErrorCode) {
         guard !configuration.isSilent, code.maySendInHandshake else { return }
         let list = code == .unsupportedSuite ? configuration.suites.map(\.rawValue) : []
@@ -110,6 +115,7 @@ extension Connection {
             key: verified.hello.responderToInitiator)
     }
 
+    // [SCP-HS-20] [SCP-HS-22]
     private mutating func processInitiatorAck(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
         switch phase.take() {
         case .halfOpen(var halfOpen):
@@ -130,9 +136,10 @@ extension Connection {
             let parameters = halfOpen.handshake.parameters
             phase = .held(Held(halfOpen, keys: keys, candidate: candidate))
             apply(parameters)
-            // The confirmation: our first frame under the session's keys, with our credit (why.md H1a).
+            // The confirmation: our first frame under the session's keys, with our credit. [SCP-HS-21]
             owed.credit = true
             timers.handshake = nil
+            // [SCP-HS-32]
             try configuration.checkNotSelf(initiator.peerKey, isEphemeralReflected: false)
             try decide(verdict, on: initiator.peerKey)
         case let other:
@@ -145,11 +152,13 @@ extension Connection {
         _ verdict: (isAccepted: Bool, isFirstUse: Bool)?, on key: PublicKey
     ) throws(Violation) {
         guard let verdict else {
+            // [SCP-TIME-3] [SCP-TIME-6]
             timers.decision = clock.advanced(by: configuration.timers.decision)
             timers.keepsAlive = true
             timers.restart(at: clock)
             return events.identityPending(key)
         }
+        // [SCP-ID-7]
         guard verdict.isAccepted else { throw Violation(.identityRejected) }
         becomeEstablished()
     }
@@ -157,6 +166,7 @@ extension Connection {
     // MARK: Both
 
     /// Answers ``Event/identityPending(_:)``. Without a pending question nothing happens.
+    /// [SCP-ID-6] [SCP-STATE-21] [SCP-STATE-22]
     public mutating func resolveIdentity(_ decision: IdentityDecision, at now: Instant) {
         setClock(now)
         switch (state, decision) {
@@ -164,6 +174,7 @@ extension Connection {
             do throws(Violation) { try acceptResponder(isFirstUse: false) } catch { _ = fail(error) }
         case (.held, .accept):
             becomeEstablished()
+            // [SCP-FLOW-12]
             inbox.openWindow()
             owed.credit = true
         case (.deciding, .reject), (.held, .reject):
@@ -183,6 +194,7 @@ extension Connection {
     }
 
     /// Takes the peer's parameters, and starts the session's clocks.
+    /// [SCP-ITEM-26]
     private mutating func apply(_ parameters: TransportParameters) {
         outbox.apply(parameters)
         peerFrameLimit = Int(clamping: parameters.frameLimit)
@@ -195,7 +207,7 @@ extension Connection {
         timers.restart(at: clock)
     }
 
-    /// A CLOSE of epoch 0: believed on a stream, and reported as unauthenticated (security.md 2).
+    /// A CLOSE of epoch 0: believed on a stream, and reported as unauthenticated. [SCP-CLOSE-7]
     private mutating func processHandshakeClose(_ frame: Span<UInt8>) throws(Violation) {
         let close: HandshakeClose
         let payload = FrameHeader.size..<frame.count - FrameHeader.macSize
@@ -208,6 +220,7 @@ extension Connection {
                     close.code, origin: .peer(isAuthenticated: false), position: position, alternatives: list)))
     }
 
+    // [SCP-HS-12] [SCP-HS-15] [SCP-CLOSE-5]
     private func verifyClose(_ close: HandshakeClose, _ frame: Span<UInt8>) throws(Violation) {
         switch phase {
         case .waiting(let phase):
@@ -232,7 +245,7 @@ extension Connection {
     }
 
     /// A refusal by the responder. That of a version goes out without a key, and on a stream without an attempt id,
-    /// since its sender cannot read the INIT it refuses (transport.md 3.7).
+    /// since its sender cannot read the INIT it refuses. [SCP-CLOSE-11]
     private func verifyRefusal(
         _ close: HandshakeClose, _ frame: Span<UInt8>, attempt: Attempt, hello: HelloKeys<Provider>
     ) throws(Violation) {
@@ -249,6 +262,7 @@ extension Connection {
     }
 
     /// Our own CLOSE of epoch 0, under the key that the state has.
+    /// [SCP-HS-17] [SCP-HS-18] [SCP-CLOSE-4] [SCP-CLOSE-8] [SCP-CLOSE-11]
     mutating func appendHandshakeClose(_ code: ErrorCode) {
         guard role == .initiator || !configuration.isSilent else { return }
         if let identity = phase.closeIdentity {
@@ -268,6 +282,7 @@ extension Connection {
         attempt: Attempt, named: HandshakeClose.Key, _ code: ErrorCode, list: [UInt8] = [],
         key: Provider.Authenticator
     ) {
+        // [SCP-ERR-3]
         guard code.maySendInHandshake, let frame = try? HandshakeFrame.close(
             attempt: attempt, named: named, code: code, list: list, key: key)
         else { return }

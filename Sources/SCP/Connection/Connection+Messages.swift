@@ -8,6 +8,7 @@ extension Connection {
     ///
     /// - Parameter message: 0 bytes up to the peer's message limit.
     /// - Returns: its number on the channel, for `delivered` and `cancel`.
+    /// [SCP-STATE-17]
     public mutating func send(
         _ message: Span<UInt8>, on channel: Channel = .default, at now: Instant
     ) throws(SendError) -> MessageID {
@@ -28,6 +29,7 @@ extension Connection {
     /// - Parameters:
     ///   - channel: nil for the oldest of any channel.
     ///   - body: sees the bytes where they are; they are gone when it returns.
+    /// [SCP-STATE-18] [SCP-STATE-14]
     public mutating func read<Result>(
         from channel: Channel? = nil, at now: Instant, _ body: (ReceivedMessage, Span<UInt8>) -> Result
     ) -> Result? {
@@ -69,6 +71,7 @@ extension Connection {
     }
 
     /// Half close: what was accepted is still sent, and nothing after it.
+    /// [SCP-CLOSE-16]
     public mutating func finish(at now: Instant) {
         setClock(now)
         outbox.finish()

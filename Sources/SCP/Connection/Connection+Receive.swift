@@ -2,12 +2,15 @@ extension Connection {
     /// Takes bytes of the stream, cut anywhere, and opens the frames in them in place: `input` is scratch afterwards.
     ///
     /// - Throws: the error that ended the connection, once for the bytes that caused it and again ever after.
+    /// [SCP-FRAME-15] [SCP-LIMIT-6] [SCP-STREAM-1]
     public mutating func receive(_ input: inout MutableSpan<UInt8>, at now: Instant) throws(ConnectionError) {
         setClock(now)
+        // [SCP-STATE-24]
         if let failure { throw failure }
         counts.bytesReceived &+= UInt64(input.count)
         var offset = 0
         while offset < input.count {
+            // [SCP-STATE-13]
             guard acceptsFrames else { return }  // draining or closed: thrown away
             do throws(Violation) {
                 offset = frameBuffer.isEmpty
@@ -41,6 +44,7 @@ extension Connection {
     }
 
     /// Adds to the frame that is arriving in parts, and works on it once it is whole.
+    /// [SCP-LIMIT-1]
     private mutating func receiveBuffered(_ input: Span<UInt8>, from offset: Int) throws(Violation) -> Int {
         var next = offset
         if frameBuffer.count < FrameHeader.size {
@@ -50,6 +54,7 @@ extension Connection {
         let header: FrameHeader?
         do throws(WireError) { header = try frameBuffer.header(limit: lengthLimit) } catch { throw Violation(error) }
         guard let header else { return next }
+        // [SCP-FRAME-4]
         // Refused on the 14 bytes alone, before anything more is buffered.
         try checkDispatch(header)
         next += frameBuffer.take(input, from: next, upTo: header.frameSize)
@@ -74,11 +79,13 @@ extension Connection {
     }
 
     /// The largest payload that the present state accepts.
+    /// [SCP-FRAME-5]
     private var lengthLimit: Int {
         phase.receiveEpoch == 0 ? FrameHeader.handshakeLimit : configuration.limits.frameLimit
     }
 
-    /// Whether the state has any use for a frame with this header: the stream column of transport.md 4.1 and 4.2.
+    /// Whether the state has any use for a frame with this header, by the order of checks that is fixed.
+    /// [SCP-FRAME-14]
     private func checkDispatch(_ header: FrameHeader) throws(Violation) {
         if header.sequence.epoch == 0 {
             if state == .closing { return }  // late, and no business of a session that ends
@@ -89,6 +96,7 @@ extension Connection {
         try phase.check(header)
     }
 
+    // [SCP-STATE-2] [SCP-STATE-3] [SCP-STATE-4] [SCP-STATE-5] [SCP-STATE-6]
     private func expectsInHandshake(_ type: FrameType) -> Bool {
         switch (phase.state, type) {
         case (.awaitingInit, .handshakeInit), (.waiting, .handshakeResponse), (.halfOpen, .ack): true
@@ -114,6 +122,7 @@ extension Connection {
     }
 
     /// Opens a protected frame; only then does anything change.
+    /// [SCP-PROT-6] [SCP-PROT-9] [SCP-PROT-10]
     private mutating func processProtected(
         _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
     ) throws(Violation) {
@@ -121,6 +130,7 @@ extension Connection {
         timers.restart(at: clock)
         let isFirst = header.sequence.counter == 0 || opened.isFirstOfEpoch
         // A CLOSE in UNCONF is a refusal, not the sign that the session stands.
+        // [SCP-HS-25]
         if state == .unconfirmed, header.type != .close { becomeEstablished() }
         if opened.isFirstOfEpoch { turnedEpoch() }
         let bytes = frame.span.extracting(opened.plaintext)
@@ -134,6 +144,7 @@ extension Connection {
         if phase.areKeysExhausted { throw Violation(.keyLimitReached) }
     }
 
+    // [SCP-STATE-7] [SCP-STATE-8] [SCP-STATE-9] [SCP-STATE-11] [SCP-STATE-12]
     private mutating func processOpened(
         _ plaintext: Span<UInt8>, header: FrameHeader, isFirst: Bool
     ) throws(Violation) {
@@ -141,8 +152,10 @@ extension Connection {
         let isClosing = state == .closing
         switch header.type {
         case .data:
+            // [SCP-CLOSE-18]
             if isClosing { return phase.noteDiscarded() }  // neither processed nor acknowledged
             let summary = try processData(plaintext)
+            // [SCP-ACK-9] [SCP-HS-27] [SCP-ROT-16]
             let atOnce = summary.wantsAcknowledgement || isFirst || configuration.acknowledgesEveryMessage
             acknowledgements.accept(
                 counter, isEliciting: summary.isEliciting, atOnce: atOnce, now: clock)
@@ -163,7 +176,8 @@ extension Connection {
         }
     }
 
-    /// The transport has ended (transport.md 4.5).
+    /// The transport has ended.
+    /// [SCP-STATE-15] [SCP-STATE-16]
     public mutating func receiveEnd(_ end: StreamEnd, at now: Instant) {
         setClock(now)
         switch state {

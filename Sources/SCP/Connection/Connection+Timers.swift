@@ -1,5 +1,6 @@
 extension Connection {
     /// When `advance(to:)` must be called next, and why; nil when nothing is due, always so once closed.
+    /// [SCP-TIME-15]
     public var deadline: Deadline? {
         guard state != .closed else { return nil }
         var earliest: Deadline?
@@ -23,27 +24,36 @@ extension Connection {
         return earliest
     }
 
-    /// Does what is due at `now`. An expired connection sends nothing: ends come before work (why.md M15).
+    /// Does what is due at `now`. An expired connection sends nothing: ends come before work.
+    /// [SCP-TIME-13]
     public mutating func advance(to now: Instant) {
         setClock(now)
         if isDue(timers.closeWait) { return closeWaitExpired() }
+        // [SCP-TIME-9] [SCP-CLOSE-15]
         if isDue(timers.flush) {
             timers.flush = nil
             sendClose(isComplete: false)
         }
+        // [SCP-TIME-5]
         if isDue(timers.idle) { return fail(locally: .idleTimeout) }
         if isDue(timers.handshake) { return handshakeExpired() }
+        // [SCP-TIME-3]
         if isDue(timers.decision) { return fail(locally: .decisionTimeout) }
+        // [SCP-TIME-8] [SCP-KEY-14]
         if isDue(timers.keyAge) { return fail(locally: .keyLimitReached) }
+        // [SCP-TIME-16]
         if isDue(timers.rotation) {
             timers.rotation = nil
             wantsRotation = true
         }
+        // [SCP-TIME-17] [SCP-ROT-15]
         if isDue(timers.rotationStall) {
             timers.rotationStall = nil
             events.rotationStalled()
         }
+        // [SCP-TIME-4]
         acknowledgements.expire(at: clock)
+        // [SCP-TIME-6]
         if isDue(timers.keepAlive) {
             owed.ping = true
             timers.keepAlive = clock.advanced(by: timers.idleTimeout / 3)
@@ -52,6 +62,7 @@ extension Connection {
             timers.quiet = nil
             trim()
         }
+        // [SCP-TIME-7] [SCP-FLOW-10] [SCP-FLOW-11]
         if isDue(timers.probe) {
             owed.blocked = true
             let doubled = timers.probeInterval * 2
@@ -65,6 +76,7 @@ extension Connection {
         return instant <= clock
     }
 
+    // [SCP-TIME-1] [SCP-TIME-2]
     private mutating func handshakeExpired() {
         timers.handshake = nil
         switch state {
@@ -77,6 +89,7 @@ extension Connection {
         }
     }
 
+    // [SCP-TIME-10]
     private mutating func closeWaitExpired() {
         timers.closeWait = nil
         if state == .closing { events.closed(.unconfirmed) }

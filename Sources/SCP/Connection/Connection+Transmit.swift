@@ -3,11 +3,13 @@ extension Connection {
     /// appended counts as sent; the adapter writes all of it, in order.
     ///
     /// - Parameter unwritten: bytes the adapter holds that the transport has not taken.
+    /// [SCP-STREAM-1] [SCP-STREAM-4]
     public mutating func pollTransmit(
         into output: inout OutputSpan<UInt8>, unwritten: Int, at now: Instant
     ) -> Transmit {
         setClock(now)
         if !flight.isEmpty { return writeFlight(&output) }
+        // [SCP-CLOSE-21]
         if owesEndOfStream {
             owesEndOfStream = false
             return .endOfStream
@@ -16,6 +18,7 @@ extension Connection {
         case .unconfirmed, .held, .established: break
         default: return .nothing
         }
+        // [SCP-STREAM-5] [SCP-LIMIT-4]
         guard unwritten <= configuration.limits.writeHighWater else { return .nothing }
         let before = output.count
         do throws(Violation) {
@@ -45,6 +48,7 @@ extension Connection {
     }
 
     /// Whether a graceful close has nothing left to wait for.
+    /// [SCP-CLOSE-13]
     private var isReadyToClose: Bool {
         guard let closeIntent, outbox.isEmpty else { return false }
         return !closeIntent.afterPeerFinished || inbox.isFinished
@@ -53,14 +57,17 @@ extension Connection {
     /// One ACK if one is due, and one DATA frame if there is anything to say.
     private mutating func writeSessionFrames(_ output: inout OutputSpan<UInt8>) throws(Violation) -> Transmit {
         var wrote = false
+        // [SCP-ACK-8] [SCP-ACK-10]
         if acknowledgements.isDue, let newest = acknowledgements.newest {
             let needed = FrameHeader.overhead + Constant.maximumAcknowledgement
             guard output.freeCapacity >= needed else { return .outputFull(needed: needed) }
             try writeAcknowledgement(newest, to: &output)
             wrote = true
         }
+        // [SCP-KEY-14]
         if phase.areKeysExhausted { throw Violation(.keyLimitReached) }
         try startRotationIfDue()
+        // [SCP-ROT-5]
         if let message = owedRotation {
             let needed = FrameHeader.overhead + message.plaintext.count
             guard output.freeCapacity >= needed else { return .outputFull(needed: needed) }
@@ -75,6 +82,7 @@ extension Connection {
         }
     }
 
+    // [SCP-ACK-12] [SCP-FLOW-9]
     private mutating func writeAcknowledgement(
         _ newest: UInt64, to output: inout OutputSpan<UInt8>
     ) throws(Violation) {
@@ -85,6 +93,7 @@ extension Connection {
         acknowledgements.didAcknowledge()
     }
 
+    // [SCP-ROT-5]
     private mutating func writeRotation(
         _ message: OwedRotation, to output: inout OutputSpan<UInt8>
     ) throws(Violation) {
@@ -103,6 +112,7 @@ extension Connection {
     }
 
     /// Whether messages of ours may leave: the peer has been accepted by us.
+    /// [SCP-STATE-14] [SCP-HS-26]
     private var maySendMessages: Bool { state == .established || state == .unconfirmed }
 
     private var wantsDataFrame: Bool {
@@ -113,6 +123,7 @@ extension Connection {
     }
 
     /// Builds one DATA frame: control records first, then pieces of messages.
+    /// [SCP-REC-35]
     private mutating func writeData(to output: inout OutputSpan<UInt8>) throws(Violation) -> Transmit {
         let minimum = FrameHeader.overhead + Constant.minimumFrameRoom
         let wanted = outbox.preferredFrameSize(peerFrameLimit - FrameHeader.tagSize)
@@ -120,6 +131,7 @@ extension Connection {
         let enough = output.isEmpty ? minimum : max(minimum, FrameHeader.overhead + min(wanted, outbox.wantedRoom))
         guard output.freeCapacity >= enough else { return .outputFull(needed: enough) }
         let counter = phase.withKeys { keys in keys.allowsOrdinaryFrame ? keys.nextSendCounter : nil }
+        // [SCP-FRAME-11]
         guard let counter = counter.flatMap({ $0 }) else { throw Violation(.keyLimitReached) }
         let start = output.count
         let end = start + FrameHeader.size + min(wanted, output.freeCapacity - FrameHeader.overhead)
@@ -150,12 +162,14 @@ extension Connection {
             counts.framesSent &+= 1
             return counter
         } catch {
+            // [SCP-PROT-11]
             // Nothing of a frame that could not be protected may leave.
             output.removeLast(output.count - start)
             throw error
         }
     }
 
+    // [SCP-FLOW-13] [SCP-REC-17]
     private mutating func writeControlRecords(_ output: inout OutputSpan<UInt8>, upTo end: Int) {
         if owed.credit || peer != nil && inbox.owesConnectionCredit {
             owed.credit = false
@@ -187,11 +201,13 @@ extension Connection {
                 Record.refuse(channel, message: message, code: code).write(to: &output)
             }
         }
+        // [SCP-CLOSE-16]
         if end - output.count >= Constant.maximumControlRecord, let sum = outbox.takeFinish() {
             Record.finish(charge: sum).write(to: &output)
         }
     }
 
+    // [SCP-REC-12] [SCP-REC-13]
     private mutating func writeBlockedRecords(_ output: inout OutputSpan<UInt8>, upTo end: Int) {
         counts.blockedProbes &+= 1
         if outbox.isBlockedOnConnection {
@@ -203,7 +219,8 @@ extension Connection {
     }
 
     /// A sender that has data, no credit for it and nothing in flight that will be answered asks after a while, by
-    /// timer and never in answer to an ACK (why.md H7c).
+    /// timer and never in answer to an ACK.
+    /// [SCP-FLOW-10]
     private mutating func scheduleProbe() {
         guard maySendMessages, outbox.isStalled, !outbox.isEmpty, timers.probe == nil, !owed.blocked,
             !acknowledgements.hasElicitingInFlight

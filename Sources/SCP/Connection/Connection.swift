@@ -5,12 +5,13 @@
 /// Methods are of three kinds.
 /// - **Inputs** (`receive`, `receiveEnd`, `advance`, `send`, `read`, `cancel`, `refuse`, `ping`, `finish`, `close`,
 ///   `abort`, `resolveIdentity`) take the time. They may follow each other back to back.
-/// - **Outputs** (`pollTransmit`, `pollEvent`, `deadline`) are asked after any input, in this order: poll transmit until
-///   `.nothing`, poll events until nil, then arm a timer for `deadline`.
+/// - **Outputs** (`pollTransmit`, `pollEvent`, `deadline`) are asked after any input, in this order: poll transmit
+///   until `.nothing`, poll events until nil, then arm a timer for `deadline`.
 /// - **Views** (`state`, `peer`, `statistics`, `sessionIdentifier`) change nothing.
 ///
 /// Times never go back: a smaller one is taken as the last. After a fatal error at most one CLOSE is left to poll, and
 /// every later `receive` throws the same error. No byte from the peer can trap, and memory is bounded by ``Limits``.
+/// [SCP-SEC-4]
 public struct Connection<Provider: CryptoProvider>: ~Copyable {
     public let role: Role
     let configuration: Configuration<Provider>
@@ -85,6 +86,7 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
         let granted = role == .responder && configuration.asks ? 0 : UInt64(configuration.limits.connectionCredit)
         inbox = Inbox(limits: configuration.limits, granted: granted)
         outbox = Outbox(limits: configuration.limits)
+        // [SCP-STATE-1]
         phase = if let begun { .waiting(Waiting(handshake: begun.handshake)) } else { .awaitingInit(AwaitingInit()) }
         timers.handshake = now.advanced(by: configuration.timers.handshake)
         guard let begun else { return }
@@ -94,9 +96,11 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
 
     /// The handshake hash of the session: the same on both sides and different for every session. Known once the
     /// session is established.
+    /// [SCP-KEY-9]
     public var sessionIdentifier: Digest? { peer == nil ? nil : sessionHash }
 
     /// Time never goes back.
+    /// [SCP-TIME-14]
     mutating func setClock(_ now: Instant) { clock = max(clock, now) }
 }
 

@@ -1,4 +1,5 @@
-/// A number of the error-code registry (protocol.md 9). The number is the contract; an unknown one is kept as it came.
+/// A number of the error-code registry. The number is the contract; an unknown one is kept as it came.
+/// [SCP-ERR-1] [SCP-ERR-4]
 public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public let rawValue: UInt64
 
@@ -42,9 +43,11 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public var isApplication: Bool { rawValue >= ErrorCode.firstApplicationCode }
 
     /// Whether the code may stand in a CLOSE of epoch 1 and later.
+    /// [SCP-ERR-2]
     public var maySend: Bool { rawValue < 0x80 || isApplication }
 
     /// Whether the code may stand in a CLOSE of epoch 0.
+    /// [SCP-ERR-3]
     public var maySendInHandshake: Bool {
         switch rawValue {
         case 0x00...0x07, 0x09, 0x0b...0x0d, 0x12...0x14, 0x16: true

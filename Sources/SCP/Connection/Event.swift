@@ -56,6 +56,7 @@ public enum Closure: Equatable, Sendable {
 
 /// Why a connection failed: whose fault, which code, and where in the stream.
 public struct ConnectionError: Error, Equatable, Sendable {
+    // [SCP-ERR-5]
     public enum Origin: Equatable, Sendable {
         /// We found it and told the peer, where the protocol lets us.
         case local
@@ -109,14 +110,15 @@ public enum Transmit: Equatable, Sendable {
 /// When `advance(to:)` must be called, and what for.
 public struct Deadline: Equatable, Sendable {
     public enum Reason: Equatable, Sendable {
-        case handshake, decision, acknowledge, idle, keepAlive, blocked, keyAge, rotation, rotationStalled, flush, closeWait, quiet
+        case handshake, decision, acknowledge, idle, keepAlive, blocked, keyAge, rotation, rotationStalled, flush
+        case closeWait, quiet
     }
 
     public let instant: Instant
     public let reason: Reason
 }
 
-/// Where a connection stands, by the names of transport.md 4.
+/// Where a connection stands, by the names of chapter 8 of the specification.
 public enum ConnectionState: Equatable, Sendable {
     /// Initiator: INIT is out.
     case waiting

@@ -1,5 +1,6 @@
 /// Events that wait to be polled: bounded by construction, since everything that could repeat is a flag or a
 /// watermark, and `closed` is the last.
+/// [SCP-LIMIT-3]
 struct EventQueue {
     /// Notices about single messages that may wait; later ones are dropped, since the messages are gone either way.
     private static let maximumNotices = 256
@@ -45,6 +46,7 @@ struct EventQueue {
     }
 
     /// Once only; the first outcome stays.
+    /// [SCP-CLOSE-22]
     mutating func closed(_ closure: Closure) {
         guard !isClosed else { return }
         isClosed = true

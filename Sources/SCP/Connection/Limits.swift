@@ -2,6 +2,7 @@
 ///
 /// The defaults keep the engine's memory, with every buffer full, under 1 MB for a connection: the window, a quarter
 /// of it in slack, one frame being received, the send buffer, and what the adapter holds unwritten.
+/// [SCP-LIMIT-5] [SCP-LIMIT-7]
 public struct Limits: Hashable, Sendable {
     /// Largest frame payload (L) we accept from epoch 1 on. 2,048...1,048,576; default 65,536.
     public var frameLimit = 65_536
@@ -41,6 +42,7 @@ public struct Limits: Hashable, Sendable {
 }
 
 /// How long a connection waits.
+/// [SCP-TIME-1] [SCP-TIME-2] [SCP-TIME-3] [SCP-TIME-5] [SCP-TIME-9] [SCP-TIME-10]
 public struct TimerSettings: Hashable, Sendable {
     /// From the start to a confirmed session; 10 s.
     public var handshake: Duration = .seconds(10)
@@ -60,26 +62,27 @@ public struct TimerSettings: Hashable, Sendable {
 
 /// Numbers that are the protocol's or the engine's own, each with its reason.
 enum Constant {
-    /// An eliciting frame is acknowledged within this time (transport.md 3.5).
+    /// An eliciting frame is acknowledged within this time. [SCP-ACK-8]
     static let acknowledgeDelay: Duration = .milliseconds(25)
-    /// Eliciting frames that are acknowledged together (transport.md 3.5).
+    /// Eliciting frames that are acknowledged together. [SCP-ACK-8]
     static let framesPerAcknowledgement = 2
-    /// First wait of a blocked sender before it says so; doubles to `maximumProbeInterval` (why.md H7).
+    /// First wait of a blocked sender before it says so; doubles to `maximumProbeInterval`. [SCP-FLOW-10]
     static let firstProbeInterval: Duration = .milliseconds(10)
     static let maximumProbeInterval: Duration = .seconds(5)
-    /// Frames and frame bytes under one epoch after which it may not be used: twice where a rotation is due
-    /// (transport.md 4.3).
+    /// Frames and frame bytes under one epoch after which it may not be used: twice where a rotation is due.
+    /// [SCP-KEY-14]
     static let hardFrameLimit: UInt64 = 1 << 24
     static let hardByteLimit: UInt64 = 1 << 31
     /// The same in time.
+    /// [SCP-KEY-14]
     static let hardAgeLimit: Duration = .seconds(65 * 60)
-    /// Rotation requests at once, from either side; then one a second (why.md M9c).
+    /// Rotation requests at once, from either side; then one a second. [SCP-ROT-18]
     static let rotationBurst: UInt64 = 4
-    /// A request unanswered for this long is reported; the session goes on (transport.md 4.3).
+    /// A request unanswered for this long is reported; the session goes on. [SCP-ROT-15]
     static let rotationStall: Duration = .seconds(10)
     /// Without a frame for this long, buffers that are not in use are given back: an idle connection is small.
     static let quietDelay: Duration = .seconds(1)
-    /// The last counter for frames other than ACK and CLOSE, which may use the 256 above (protocol.md 1).
+    /// The last counter for frames other than ACK and CLOSE, which may use the 256 above. [SCP-FRAME-11]
     static let lastOrdinaryCounter: UInt64 = (1 << 48) - 257
     /// The last counter at all.
     static let lastCounter: UInt64 = (1 << 48) - 1

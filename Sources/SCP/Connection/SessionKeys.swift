@@ -2,6 +2,7 @@
 /// two while a rotation is under way.
 ///
 /// Counters run through the whole connection and never restart, so a (key, nonce) pair cannot repeat.
+/// [SCP-FRAME-9] [SCP-ROT-17]
 struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     /// The epoch we send under.
     private(set) var epoch: UInt16
@@ -42,11 +43,13 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     var isAnswering: Bool { upcoming?.sending != nil }
 
     /// Whether a frame other than ACK and CLOSE may still be sent.
+    /// [SCP-FRAME-11]
     var allowsOrdinaryFrame: Bool { nextSendCounter <= Constant.lastOrdinaryCounter }
 
     // MARK: Rotation
 
     /// The asker's side, on RESPONSE: from now on we send under the next epoch; the old send keys are gone.
+    /// [SCP-ROT-12] [SCP-ROT-21]
     mutating func switchSending(to schedule: KeySchedule<Provider>, role: Role) throws(CryptoError) {
         let next = highestInstalled &+ 1
         let keys = try schedule.trafficKeys(sentBy: role)
@@ -61,6 +64,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     }
 
     /// The answerer's side, on INIT: frames under the next epoch may come; ours follow when the first has.
+    /// [SCP-ROT-10]
     mutating func prepare(_ schedule: KeySchedule<Provider>, role: Role) throws(CryptoError) {
         upcoming = UpcomingKeys(
             epoch: highestInstalled &+ 1, receiving: try schedule.trafficKeys(sentBy: role.peer),
@@ -71,6 +75,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
 
     /// The first frame of the next epoch has arrived: the old receive keys are gone at once, since a stream brings no
     /// older frame after it.
+    /// [SCP-ROT-14] [SCP-ROT-16]
     private mutating func turn(_ next: UpcomingKeys<Provider>) {
         receiving = next.receiving
         receiveEpoch = next.epoch
@@ -87,10 +92,12 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     // MARK: Frames
 
     /// Seals the frame that begins at `start` and ends with the 48 bytes made for tag and HMAC; gives its counter.
+    /// [SCP-FRAME-9] [SCP-PROT-11]
     mutating func seal(
         _ frame: inout MutableSpan<UInt8>, at start: Int, plaintextCount: Int, type: FrameType
     ) -> Result<UInt64, Violation> {
         let counter = nextSendCounter
+        // [SCP-FRAME-11]
         guard let sequence = SequenceNumber(epoch: epoch, counter: counter) else {
             return .failure(Violation(.keyLimitReached))
         }
@@ -105,7 +112,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
         return .success(counter)
     }
 
-    /// Checks the sequence of a frame against what a stream must bring next (why.md M8).
+    /// Checks the sequence of a frame against what a stream must bring next. [SCP-FRAME-10]
     func check(_ header: FrameHeader) throws(Violation) {
         let sequence = header.sequence
         guard sequence.epoch == receiveEpoch || sequence.epoch == upcoming?.epoch,
@@ -123,10 +130,12 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
             let plaintext = try keys.open(&frame, at: start, header: header)
             if let next { turn(next) }
             if receiveEpoch == epoch { isConfirmed = true }
+            // [SCP-PROT-9]
             nextReceiveCounter = header.sequence.counter &+ 1
             received.count(header.frameSize)
             return .success(OpenedFrame(plaintext: plaintext, isFirstOfEpoch: next != nil))
         } catch {
+            // [SCP-PROT-7] [SCP-ERR-6]
             // One answer for a bad HMAC and a bad tag.
             return .failure(Violation(.authenticationFailed))
         }

@@ -17,10 +17,11 @@ struct Timers {
     /// The idle time in force: the smaller non-zero of both sides'.
     var idleTimeout: Duration = .zero
     var keepsAlive = false
-    /// Whether an eliciting frame was sent since a frame was last accepted (why.md M15).
+    /// Whether an eliciting frame was sent since a frame was last accepted. [SCP-TIME-11]
     var hasSentEliciting = false
 
     /// Restarts what an authentic frame restarts.
+    /// [SCP-TIME-11]
     mutating func restart(at now: Instant) {
         hasSentEliciting = false
         quiet = now.advanced(by: Constant.quietDelay)

@@ -1,5 +1,6 @@
-/// Flow control counts unique charged bytes of reliable messages (why.md H6): each message is charged 32 bytes for its
+/// Flow control counts unique charged bytes of reliable messages: each message is charged 32 bytes for its
 /// bookkeeping and its highest offset, once. Credit is monotone.
+/// [SCP-FLOW-1]
 enum FlowControl {
     /// Bytes that every message is charged besides its own.
     static let messageCharge = TransportParameters.messageCharge
@@ -12,6 +13,7 @@ enum FlowControl {
 }
 
 /// What a receiver has granted, counted and given back, for the connection or for one channel.
+/// [SCP-FLOW-4]
 struct ReceiveWindow {
     /// Charges that may be outstanding at once.
     let window: UInt64
@@ -38,13 +40,15 @@ struct ReceiveWindow {
     mutating func consume(_ charge: UInt64) { consumed = min(charged, consumed &+ charge) }
 
     /// The credit that could be announced now; it never passes what a varint holds.
+    /// [SCP-FLOW-7]
     var available: UInt64 {
         let (sum, overflow) = consumed.addingReportingOverflow(window)
         return max(granted, overflow ? Varint.maximum : min(Varint.maximum, sum))
     }
 
     /// Whether the window has opened far enough to say so: half of it, or any opening when a message of `threshold`
-    /// charges would not have fitted into what is left (why.md H7b).
+    /// charges would not have fitted into what is left. [SCP-FLOW-8]
+    /// [SCP-FLOW-8]
     func isWorthAnnouncing(threshold: UInt64) -> Bool {
         let opening = available - granted
         if opening == 0 { return false }
@@ -57,14 +61,15 @@ struct ReceiveWindow {
 
 /// What a sender may charge and has reserved, for the connection or for one channel.
 ///
-/// A message is started only if all started ones and it can finish inside the credit (the admission rule, why.md H8):
-/// reserving the whole charge at the start says the same.
+/// A message is started only if all started ones and it can finish inside the credit (the admission rule): reserving
+/// the whole charge at the start says the same. [SCP-FLOW-6]
 struct SendWindow {
     private(set) var credit: UInt64
     private(set) var reserved: UInt64 = 0
 
     init(credit: UInt64) { self.credit = credit }
 
+    // [SCP-FLOW-2]
     func admits(_ charge: UInt64) -> Bool {
         let (sum, overflow) = reserved.addingReportingOverflow(charge)
         return !overflow && sum <= credit
@@ -76,6 +81,7 @@ struct SendWindow {
     mutating func release(_ charge: UInt64) { reserved -= min(reserved, charge) }
 
     /// Takes a credit value; a smaller one is late and ignored. Says whether it grew.
+    /// [SCP-FLOW-5]
     mutating func raise(to newCredit: UInt64) -> Bool {
         guard newCredit > credit else { return false }
         credit = newCredit

@@ -19,6 +19,7 @@ struct InboundChannel {
     func hasFinished(_ message: UInt64) -> Bool { message < next || finished.contains(message) }
 
     /// Whether a complete message may be delivered now.
+    /// [SCP-REC-4] [SCP-REC-5]
     func isNext(_ message: UInt64) -> Bool {
         channel.mode == .reliableOrdered ? message == next : true
     }

@@ -1,11 +1,13 @@
 /// The receiving half of message delivery: pieces in, whole messages out, with every byte accounted for.
 struct Inbox {
-    /// Pieces, and messages that wait for an earlier one: together at most this many (why.md M11; quinn
+    /// Pieces, and messages that wait for an earlier one: together at most this many ([SCP-REC-32]; quinn
     /// GHSA-4w2j-m93h-cj5j is what happens without).
+    /// [SCP-LIMIT-3]
     static let maximumGaps = 1_024
     /// Ranges of finished ids above the first unfinished one, per unordered channel.
     static let maximumFinishedRanges = 256
     /// Unread messages of unreliable channels.
+    /// [SCP-REC-38]
     static let unreliableMessages = 64
     /// Unread bytes of unreliable channels.
     static let unreliableBytes = 65_536
@@ -45,6 +47,7 @@ struct Inbox {
     // MARK: Reliable messages
 
     /// Takes one piece. Returns the channel when a message of it became readable.
+    /// [SCP-REC-19] [SCP-REC-27] [SCP-REC-29]
     mutating func receive(_ piece: Piece, in bytes: Span<UInt8>) throws(Violation) -> Channel? {
         let length = UInt64(piece.bytes.count)
         let end = piece.offset.addingReportingOverflow(length)
@@ -54,6 +57,7 @@ struct Inbox {
         if let partial = partialIndex(piece.channel, piece.message) {
             return try extend(partial, channel: index, by: piece, end: end.partialValue, in: bytes)
         }
+        // [SCP-CLOSE-17]
         guard !isFinished else { throw Violation(.unexpectedMessage) }
         try charge(FlowControl.charge(end.partialValue), channel: index)
         let isWhole = piece.isLast && piece.offset == 0
@@ -85,6 +89,7 @@ struct Inbox {
     private mutating func write(
         _ partial: Int, channel index: Int, _ piece: Piece, end: UInt64, in bytes: Span<UInt8>
     ) throws(Violation) -> Channel? {
+        // [SCP-REC-28]
         if let size = partials[partial].finalSize {
             guard end <= size, !piece.isLast || end == size else { throw Violation(.malformedFrame) }
         } else if piece.isLast {
@@ -96,6 +101,7 @@ struct Inbox {
         partials[partial].write(bytes, piece.bytes, at: piece.offset)
         if partials[partial].buffer.count > allocated { keepWithinBudget() }
         gapCount += partials[partial].gapCount
+        // [SCP-REC-32]
         guard gapCount <= Inbox.maximumGaps else { throw Violation(.limitExceeded) }
         guard partials[partial].isComplete else { return nil }
         guard channels[index].isNext(piece.message) else { return nil }  // waits for an earlier one
@@ -130,11 +136,13 @@ struct Inbox {
 
     private mutating func finish(_ message: UInt64, channel index: Int) throws(Violation) {
         channels[index].finish(message)
+        // [SCP-REC-32]
         guard channels[index].finishedRanges <= Inbox.maximumFinishedRanges else { throw Violation(.limitExceeded) }
     }
 
     /// The sender gives a message up. Returns whether the message was still unknown or unfinished, and the channel's
     /// later messages may have become readable.
+    /// [SCP-REC-30] [SCP-REC-31]
     mutating func cancel(_ channel: Channel, message: UInt64, charge final: UInt64) throws(Violation) -> Bool {
         let index = try channelIndex(channel)
         if channels[index].hasFinished(message) { return false }
@@ -164,6 +172,7 @@ struct Inbox {
     }
 
     /// `finish`: the peer sends no further message; its sum of charges must be ours.
+    /// [SCP-CLOSE-16]
     mutating func finish(sum: UInt64) throws(Violation) {
         guard sum == connection.charged else { throw Violation(.malformedFrame) }
         isFinished = true
@@ -172,17 +181,20 @@ struct Inbox {
     // MARK: Unreliable messages
 
     /// Takes a whole message of an unreliable channel. Returns whether it became readable.
+    /// [SCP-REC-20] [SCP-REC-37]
     mutating func receive(_ message: UnreliableMessage, in bytes: Span<UInt8>) throws(Violation) -> Bool {
         let length = message.bytes.count
         guard UInt64(length) <= messageLimit else { throw Violation(.messageTooLarge) }
         let index = try channelIndex(message.channel)
         if message.channel.mode == .unreliableSequenced {
+            // [SCP-REC-6]
             guard message.number >= channels[index].next else {
                 dropped &+= 1
                 return false
             }
             channels[index].next = message.number &+ 1
         }
+        // [SCP-REC-38]
         guard length <= Inbox.unreliableBytes else {
             dropped &+= 1
             return false
@@ -206,6 +218,7 @@ struct Inbox {
     }
 
     /// Hands the next readable message to `body` and gives its charge back.
+    /// [SCP-FLOW-7]
     mutating func read<Result>(_ channel: Channel?, _ body: (ReceivedMessage, Span<UInt8>) -> Result) -> Result? {
         if let handle = ready.first(on: channel), let from = ready.channel(handle) {
             let message = ReceivedMessage(channel: from, id: MessageID(rawValue: ready.id(handle)))
@@ -258,6 +271,7 @@ struct Inbox {
     /// Channels whose credit waits to be announced.
     private(set) var owedChannelCredits = 0
 
+    // [SCP-FLOW-3]
     private mutating func charge(_ amount: UInt64, channel index: Int) throws(Violation) {
         guard connection.allows(amount), channels[index].window.allows(amount)
         else { throw Violation(.flowControlViolation) }
@@ -309,6 +323,7 @@ struct Inbox {
     }
 
     /// Throws when the peer names a channel that we do not take messages on.
+    /// [SCP-REC-2]
     func check(_ channel: Channel) throws(Violation) {
         guard channel.number >= 0, UInt64(channel.number) < channelLimit else { throw Violation(.limitExceeded) }
     }

@@ -1,7 +1,7 @@
 /// The sending half of message delivery: accepted messages, cut into pieces that fit frames, within the peer's credit.
 struct Outbox {
     /// DATA frames carry at most this many plaintext bytes while more than one channel has something to send, so that
-    /// no channel waits long for another (why.md M16b).
+    /// no channel waits long for another. [SCP-REC-35]
     static let sharedFrameSize = 16_384
     /// Notices (cancel, refuse) that wait to be sent; a further one is refused to the caller.
     static let maximumNotices = 1_024
@@ -39,6 +39,7 @@ struct Outbox {
     }
 
     /// Takes the peer's limits from its handshake message.
+    /// [SCP-FLOW-4] [SCP-ITEM-26]
     mutating func apply(_ parameters: TransportParameters) {
         connection = SendWindow(credit: parameters.connectionCredit)
         channelCredit = parameters.channelCredit
@@ -65,9 +66,11 @@ struct Outbox {
     // MARK: Accepting
 
     /// Copies a message into the send buffer.
+    /// [SCP-LIMIT-4] [SCP-REC-3] [SCP-REC-34]
     mutating func send(_ message: Span<UInt8>, on channel: Channel) throws(SendError) -> MessageID {
         guard !isFinished else { throw .finished }
-        guard channel.number >= 0, UInt64(channel.number) < channelLimit else { throw .invalidChannel(limit: Int(clamping: channelLimit)) }
+        guard channel.number >= 0, UInt64(channel.number) < channelLimit
+        else { throw .invalidChannel(limit: Int(clamping: channelLimit)) }
         var limit = min(Int(clamping: messageLimit), bufferLimit - Int(FlowControl.messageCharge))
         // An unreliable message is never cut, so it must fit the smallest frame we may have to put it into.
         if !channel.mode.isReliable { limit = min(limit, unreliableLimit) }
@@ -87,7 +90,7 @@ struct Outbox {
     /// Bytes of the send buffer in use, with 32 for each message.
     private var buffered: Int { queue.byteCount + queue.count * Int(FlowControl.messageCharge) }
 
-    /// Whether the sender who met `full` should be told of room: once, when a quarter is free (transport.md 5.1).
+    /// Whether the sender who met `full` should be told of room: once, when a quarter is free.
     mutating func takeRoomNotice() -> Bool {
         guard wantsRoom, bufferLimit - buffered >= bufferLimit / 4 else { return false }
         wantsRoom = false
@@ -101,6 +104,7 @@ struct Outbox {
     }
 
     /// The sum of charges for the `finish` record, once nothing is left to send; the record is then sent.
+    /// [SCP-CLOSE-16]
     mutating func takeFinish() -> UInt64? {
         guard owesFinish, queue.isEmpty, notices.isEmpty else { return nil }
         owesFinish = false
@@ -108,6 +112,7 @@ struct Outbox {
     }
 
     /// Gives a message up that was not sent whole. Returns false when there is nothing to cancel.
+    /// [SCP-REC-30]
     mutating func cancel(_ id: UInt64, on channel: Channel, code: ErrorCode) -> Bool {
         guard notices.count < Outbox.maximumNotices, let handle = queue.find(id, on: channel) else { return false }
         let index = channelIndex(channel)
@@ -148,6 +153,7 @@ struct Outbox {
     // MARK: Credit
 
     /// Throws when the peer names a channel that it does not take messages on.
+    /// [SCP-REC-2]
     func check(_ channel: Channel) throws(Violation) {
         guard channel.number >= 0, UInt64(channel.number) < channelLimit else { throw Violation(.limitExceeded) }
     }
@@ -176,6 +182,7 @@ struct Outbox {
     // MARK: Sending
 
     /// How many plaintext bytes a DATA frame should carry now.
+    /// [SCP-REC-35]
     func preferredFrameSize(_ limit: Int) -> Int {
         queue.laneCount > 1 ? min(limit, Outbox.sharedFrameSize) : limit
     }
@@ -190,6 +197,7 @@ struct Outbox {
 
     /// Appends pieces of messages until the frame is full or nothing may be sent. `end` is where the plaintext must
     /// end in `frame`.
+    /// [SCP-REC-35]
     mutating func fill(_ frame: inout OutputSpan<UInt8>, upTo end: Int, counter: UInt64) -> Fill {
         var wrote = false
         while let index = nextChannel() {
@@ -212,6 +220,7 @@ struct Outbox {
     }
 
     /// The next channel, in turn, whose first message has been started or may be.
+    /// [SCP-REC-35]
     private mutating func nextChannel() -> Int? {
         isBlockedOnConnection = false
         let lanes = queue.laneCount
@@ -227,6 +236,7 @@ struct Outbox {
     }
 
     /// Starts the first message of a channel if the admission rule allows.
+    /// [SCP-FLOW-6] [SCP-REC-37]
     private mutating func start(_ index: Int) -> Bool {
         let channel = channels[index].channel
         guard let handle = queue.first(on: channel) else { return false }
@@ -267,6 +277,7 @@ struct Outbox {
     }
 
     /// The last byte of a message is in a frame: nothing is ever sent again on a stream, so its bytes are let go.
+    /// [SCP-STREAM-4] [SCP-ACK-11]
     private mutating func complete(_ index: Int, _ handle: MessageQueue.Handle, counter: UInt64) {
         let id = queue.id(handle)
         let channel = channels[index].channel

@@ -25,6 +25,7 @@ struct PartialMessage {
     var gapCount: Int { max(1, received.count) }
 
     /// Writes a piece: the first copy of a byte wins, uncompared.
+    /// [SCP-REC-29]
     mutating func write(_ bytes: Span<UInt8>, _ range: Range<Int>, at offset: UInt64) {
         let end = offset + UInt64(range.count)
         grow(to: Int(clamping: max(highest, end)))
@@ -43,6 +44,7 @@ struct PartialMessage {
         received.insert(offset..<end)
     }
 
+    // [SCP-LIMIT-2]
     private mutating func grow(to size: Int) {
         guard size > buffer.count else { return }
         // A quarter more than needed: few copies, and a bound on what is allocated for what was charged.

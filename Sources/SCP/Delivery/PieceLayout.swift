@@ -15,6 +15,7 @@ struct PieceLayout {
 
     /// Nil when the room is too small: for a reliable message less than one byte of it would fit, for an unreliable one
     /// not the whole.
+    /// [SCP-REC-34]
     init?(channel: Channel, message: UInt64, offset: Int, left: Int, room: Int) {
         let offsetSize = channel.mode.isReliable && offset > 0 ? Varint.size(UInt64(offset)) : 0
         let fixed = 1 + Varint.size(channel.encoded) + Varint.size(message) + offsetSize

@@ -1,4 +1,5 @@
-/// Key derivation of SCP/1 (security.md 1): HKDF-SHA-256 with labels in the form of RFC 8446 section 7.1.
+/// Key derivation of SCP/1: HKDF-SHA-256 with labels in the form of RFC 8446 section 7.1.
+/// [SCP-KEY-1]
 enum KeyDerivation {
     /// `SCP/1 X25519 AES-256-GCM HMAC-SHA-256`, the protocol-specific constant.
     static let salt: [37 of UInt8] = [

@@ -1,4 +1,4 @@
-/// The keys of epoch-0 frames before message 2 is accepted (security.md 2). They keep strangers out early and catch
+/// The keys of epoch-0 frames before message 2 is accepted. They keep strangers out early and catch
 /// damage; with an empty hello they are a checksum. Authentication of the parties rests on Noise alone.
 struct HelloKeys<Provider: CryptoProvider> {
     /// Which secrets went in.
@@ -9,6 +9,7 @@ struct HelloKeys<Provider: CryptoProvider> {
     let responderToInitiator: Provider.Authenticator
 
     /// Throws `invalidLength` when `hello` names a secret that is not there.
+    /// [SCP-KEY-2] [SCP-KEY-4]
     init(
         provider: Provider, hello: HelloKey, responderKey: PublicKey?, accessKey: Secret?, attempt: Attempt
     ) throws(CryptoError) {
@@ -38,6 +39,7 @@ struct HelloKeys<Provider: CryptoProvider> {
 
     /// The key of ACK frames, and of the initiator's CLOSE after message 2: from Noise's `ck` and `h` as they stand
     /// after message 2, its payload included.
+    /// [SCP-KEY-3]
     static func finished(
         provider: Provider, chainingKey: Secret, hash: Digest
     ) throws(CryptoError) -> Provider.Authenticator {

@@ -1,4 +1,4 @@
-/// The keys of one epoch (security.md 3): what Noise's `Split` gave, extracted with our salt and expanded by label.
+/// The keys of one epoch: what Noise's `Split` gave, extracted with our salt and expanded by label.
 struct KeySchedule<Provider: CryptoProvider> {
     private let provider: Provider
     private let master: Secret
@@ -8,6 +8,7 @@ struct KeySchedule<Provider: CryptoProvider> {
     /// - Parameters:
     ///   - keys: in the order that `Split` returns them.
     ///   - hash: of the finished exchange.
+    /// [SCP-KEY-5]
     init(_ keys: (Secret, Secret), hash: Digest, provider: Provider) throws(CryptoError) {
         self.provider = provider
         self.hash = hash
@@ -20,6 +21,7 @@ struct KeySchedule<Provider: CryptoProvider> {
     }
 
     /// The keys of one direction: labels follow the roles of the connection in every epoch.
+    /// [SCP-KEY-6] [SCP-SEC-7]
     func trafficKeys(sentBy role: Role) throws(CryptoError) -> TrafficKeys<Provider> {
         let direction = role == .initiator ? "i2r" : "r2i"
         return TrafficKeys(
@@ -29,6 +31,7 @@ struct KeySchedule<Provider: CryptoProvider> {
     }
 
     /// The pre-shared key of the next rotation.
+    /// [SCP-KEY-7]
     func chain() throws(CryptoError) -> Secret { try expand("chain", 32) }
 
     /// Of the first epoch: what exported keys come from.

@@ -1,4 +1,5 @@
 /// Pre-shared keys of 32 random bytes, never passwords.
+/// [SCP-PSK-1]
 public enum PresharedKeys: Sendable {
     /// One key for every peer.
     case common(Secret)
@@ -6,6 +7,7 @@ public enum PresharedKeys: Sendable {
     case perPeer([(key: PublicKey, secret: Secret)])
 
     /// The key for a peer; nil when there is none, or the peer is not known yet and the key depends on it.
+    /// [SCP-PSK-3]
     func secret(for peer: PublicKey?) -> Secret? {
         switch self {
         case .common(let secret): return secret

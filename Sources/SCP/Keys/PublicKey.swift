@@ -1,4 +1,5 @@
 /// An X25519 public key: the 32 bytes of a u-coordinate as they were received (RFC 7748 section 5).
+/// [SCP-ID-1]
 public struct PublicKey: Sendable {
     /// Bytes in an encoded public key.
     public static let size = 32
@@ -17,7 +18,7 @@ public struct PublicKey: Sendable {
     /// The one encoding of the same u-coordinate that is below 2^255-19: bit 255 masked, reduced modulo p.
     ///
     /// RFC 7748 receivers accept every encoding; identities are compared in this form so that no authorised key has a
-    /// second spelling (security.md 6 row 2).
+    /// second spelling. [SCP-ID-2]
     public var canonical: PublicKey {
         var result = bytes
         result[31] &= 0x7f
@@ -38,7 +39,7 @@ public struct PublicKey: Sendable {
 
     /// Whether the point has low order, so that every multiplication gives zero: 14 encodings in all.
     ///
-    /// Refused before the multiplication (security.md 7).
+    /// Refused before the multiplication. [SCP-KEY-11]
     public var isLowOrder: Bool {
         let u = canonical.bytes
         return PublicKey.lowOrderPoints.contains { point in

@@ -2,7 +2,7 @@
 /// reference goes away.
 ///
 /// This is the only file of the engine that touches memory through pointers. Arrays would copy on write and be freed
-/// unwiped; a noncopyable struct's moves would leave copies behind (security.md 8).
+/// unwiped; a noncopyable struct's moves would leave copies behind.
 @safe
 public final class Secret: @unchecked Sendable {
     // Sendable: the bytes are written only through `withMutableBytes`, by the creator, before the value is shared.

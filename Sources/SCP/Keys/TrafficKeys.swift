@@ -8,7 +8,7 @@ enum FrameProtectionError: Error, Equatable {
     case backend
 }
 
-/// The keys of one direction in one epoch: `key`, `mac` and `iv` (protocol.md 2).
+/// The keys of one direction in one epoch: `key`, `mac` and `iv`.
 struct TrafficKeys<Provider: CryptoProvider> {
     private let cipher: Provider.Cipher
     private let authenticator: Provider.Authenticator
@@ -21,6 +21,7 @@ struct TrafficKeys<Provider: CryptoProvider> {
     }
 
     /// `iv XOR (0x00000000 || sequence)`.
+    /// [SCP-PROT-1]
     private func nonce(_ sequence: SequenceNumber) -> Nonce {
         let bytes = iv.bytes
         let number = sequence.rawValue
@@ -33,6 +34,7 @@ struct TrafficKeys<Provider: CryptoProvider> {
 
     /// Protects the frame at `start`: its plaintext follows 14 bytes of header, which are written here, and is
     /// followed by 48 bytes for tag and HMAC.
+    /// [SCP-PROT-2] [SCP-PROT-3]
     func seal(_ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader) throws(FrameProtectionError) {
         let layout = try FrameLayout(frame.count, start, header)
         header.write(to: &frame, at: start)
@@ -49,6 +51,7 @@ struct TrafficKeys<Provider: CryptoProvider> {
 
     /// Opens the frame at `start` in place; returns where its plaintext is. First the HMAC of the whole frame, in
     /// constant time, then GCM. On failure the plaintext range holds nothing of the plaintext.
+    /// [SCP-PROT-5] [SCP-PROT-7] [SCP-PROT-8]
     func open(
         _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
     ) throws(FrameProtectionError) -> Range<Int> {

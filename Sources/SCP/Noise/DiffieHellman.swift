@@ -1,13 +1,14 @@
-/// The only place where keys are agreed on: what every backend, agent or token must refuse is refused here too
-/// (security.md 1 and 7).
+/// The only place where keys are agreed on: what every backend, agent or token must refuse is refused here too.
 enum DiffieHellman {
     /// 32 bytes, never all zero.
     static func agree<Provider: KeyAgreement>(
         _ provider: Provider, _ key: Provider.PrivateKey, _ peer: PublicKey
     ) throws(CryptoError) -> Secret {
+        // [SCP-KEY-11]
         guard !peer.isLowOrder else { throw .invalidPublicKey }
         let secret = try provider.sharedSecret(key, with: peer)
         guard secret.count == 32 else { throw .invalidLength }
+        // [SCP-KEY-10]
         guard !secret.isZero else { throw .invalidPublicKey }
         return secret
     }

@@ -153,6 +153,7 @@ struct HandshakeState<Provider: CryptoProvider> {
     // MARK: Reading
 
     /// `ReadMessage`; gives the payload.
+    /// [SCP-HS-29]
     mutating func read(_ message: Span<UInt8>) throws(NoiseError) -> [UInt8] {
         guard !isComplete, !isMyTurn else { throw .outOfTurn }
         guard message.count <= Self.maximumMessage else { throw .tooLong }
@@ -197,6 +198,7 @@ struct HandshakeState<Provider: CryptoProvider> {
 
     // MARK: Mixing
 
+    // [SCP-KEY-12]
     private mutating func absorbEphemeral(_ key: PublicKey) throws(CryptoError) {
         try symmetric.mixHash(key.bytes.span)
         if pattern.usesPSK { try symmetric.mixKey(key.bytes.span) }
@@ -208,6 +210,7 @@ struct HandshakeState<Provider: CryptoProvider> {
         case .e, .s: return
         case .psk:
             guard let presharedKeys, let unknownPeerSecret else { throw .missingKey }
+            // [SCP-PSK-3]
             let secret = presharedKeys.secret(for: remoteStatic) ?? unknownPeerSecret
             do throws(CryptoError) { try symmetric.mixKeyAndHash(secret.bytes) } catch { throw NoiseError(error) }
         case .ee: try agree(ephemeral, remoteEphemeral)

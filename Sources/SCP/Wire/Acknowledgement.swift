@@ -1,4 +1,4 @@
-/// The plaintext of an ACK of epoch 1 and later (transport.md 3.5).
+/// The plaintext of an ACK of epoch 1 and later.
 public struct Acknowledgement: Hashable, Sendable {
     /// Counts of marked datagrams, as RFC 9000 19.3.2.
     public struct ECN: Hashable, Sendable {

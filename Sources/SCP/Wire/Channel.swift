@@ -13,7 +13,7 @@ public enum DeliveryMode: UInt8, Hashable, Sendable, CaseIterable {
     public var isReliable: Bool { self == .reliableOrdered || self == .reliableUnordered }
 }
 
-/// One of the independent lanes of a connection; both directions share the number (transport.md 3.4).
+/// One of the independent lanes of a connection; both directions share the number.
 public struct Channel: Hashable, Sendable {
     /// 0 up to the `channels` the receiver allows, exclusive.
     public let number: Int

@@ -1,4 +1,4 @@
-/// The plaintext of a CLOSE of epoch 1 and later: `code v | reason length v | UTF-8` (transport.md 3.7).
+/// The plaintext of a CLOSE of epoch 1 and later: `code v | reason length v | UTF-8`.
 public struct CloseFrame: Hashable, Sendable {
     /// Most bytes of a reason.
     public static let maximumReason = 256

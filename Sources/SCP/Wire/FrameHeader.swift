@@ -1,4 +1,4 @@
-/// The five frame types (protocol.md 1). Everything else rides inside payloads.
+/// The five frame types. Everything else rides inside payloads.
 public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     // [SCP-FRAME-3]
     case handshakeInit = 0x01
@@ -35,7 +35,7 @@ public struct SequenceNumber: RawRepresentable, Hashable, Comparable, Sendable {
     public static func < (left: SequenceNumber, right: SequenceNumber) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// The 14 bytes in front of every payload: version, type, sequence, payload length (protocol.md 1).
+/// The 14 bytes in front of every payload: version, type, sequence, payload length.
 public struct FrameHeader: Equatable, Sendable {
     /// The version this engine speaks.
     public static let version: UInt8 = 0x01
@@ -47,7 +47,7 @@ public struct FrameHeader: Equatable, Sendable {
     public static let macSize = 32
     /// What protection adds to a plaintext: header, tag and HMAC.
     public static let overhead = size + tagSize + macSize
-    /// The largest payload of an epoch-0 frame, whatever the state: nothing there is authenticated (protocol.md 1).
+    /// The largest payload of an epoch-0 frame, whatever the state: nothing there is authenticated.
     public static let handshakeLimit = 16_384
 
     public let type: FrameType
@@ -65,11 +65,12 @@ public struct FrameHeader: Equatable, Sendable {
     /// Bytes of the whole frame: header, payload, HMAC.
     public var frameSize: Int { FrameHeader.size &+ length &+ FrameHeader.macSize }
 
-    /// Reads the 14 bytes at `offset` and makes the checks that need nothing else, in the order of transport.md 4.1.
+    /// Reads the 14 bytes at `offset` and makes the checks that need nothing else, in the order of [SCP-FRAME-14].
     ///
     /// - Parameter limit: the largest payload accepted in the present state; epoch-0 frames have `handshakeLimit`
     ///   besides, whatever is passed.
     /// - Throws: `truncated`, `unsupportedVersion`, `unknownType`, `frameTooLarge`, `frameTooShort`.
+    /// [SCP-FRAME-14]
     public static func parse(
         _ bytes: Span<UInt8>, at offset: Int = 0, limit: Int
     ) throws(WireError) -> FrameHeader {

@@ -1,4 +1,4 @@
-/// The payload of a CLOSE of epoch 0: `attempt (8) | key (1) | code v | count (1) | list` (transport.md 3.7).
+/// The payload of a CLOSE of epoch 0: `attempt (8) | key (1) | code v | count (1) | list`.
 public struct HandshakeClose: Hashable, Sendable {
     /// Which key the frame's HMAC is made with.
     public enum Key: Hashable, Sendable {

@@ -1,4 +1,4 @@
-/// The items in the payloads of M2 and M3 (protocol.md 3).
+/// The items in the payloads of M2 and M3.
 public struct HandshakeItems: Hashable, Sendable {
     /// The responder's parameters, in M2.
     public var parameters = TransportParameters()
@@ -6,7 +6,7 @@ public struct HandshakeItems: Hashable, Sendable {
     public var connectionID: [UInt8]?
     /// In M2 all that are offered, in M3 the one chosen; each of 1...255 bytes, never an empty list.
     public var applicationProtocols: [[UInt8]]?
-    /// security.md 4; not looked into here.
+    /// Not looked into: no credential is wanted yet. [SCP-ITEM-22]
     public var credential: [UInt8]?
     /// Versions the responder supports, in M2.
     public var versions: [UInt8] = []
@@ -15,7 +15,7 @@ public struct HandshakeItems: Hashable, Sendable {
 
     public init() {}
 
-    /// Payloads with a credential are padded to a multiple of this (security.md 4).
+    /// Payloads with a credential are padded to a multiple of this. [SCP-ID-12]
     static let credentialPadding = 256
 
     // MARK: Receiving

@@ -1,4 +1,4 @@
-/// Which secrets the HMAC of an attempt's INIT and RESPONSE frames is made with (security.md 2); empty: a checksum.
+/// Which secrets the HMAC of an attempt's INIT and RESPONSE frames is made with; empty: a checksum.
 public struct HelloKey: OptionSet, Hashable, Sendable {
     public let rawValue: UInt8
 
@@ -12,7 +12,7 @@ public struct HelloKey: OptionSet, Hashable, Sendable {
     public static let all: HelloKey = [.staticKey, .accessKey]
 }
 
-/// The payload of INIT, RESPONSE and ACK frames of epoch 0 (transport.md 3.2).
+/// The payload of INIT, RESPONSE and ACK frames of epoch 0.
 public struct HandshakePiece: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         /// Piece `index` of `count` of a message of `total` bytes.

@@ -1,4 +1,4 @@
-/// M1: `suite (1) | parameters length (2) | parameters | Noise message 1` (protocol.md 3).
+/// M1: `suite (1) | parameters length (2) | parameters | Noise message 1`.
 public struct InitMessage: Hashable, Sendable {
     /// One that `noiseSize(suite:)` knows.
     public let suite: UInt8

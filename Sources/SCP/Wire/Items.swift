@@ -1,4 +1,4 @@
-/// The three messages of the handshake, numbered as `progress` names them (transport.md 3.2).
+/// The three messages of the handshake, numbered as `progress` names them.
 public enum HandshakeMessage: UInt8, Hashable, Sendable, CaseIterable {
     /// M1, carried by HANDSHAKE_INIT.
     case m1 = 1
@@ -8,7 +8,7 @@ public enum HandshakeMessage: UInt8, Hashable, Sendable, CaseIterable {
     case m3 = 3
 }
 
-/// The ids of parameters and items (protocol.md 3).
+/// The ids of parameters and items.
 public struct ItemID: RawRepresentable, Hashable, Sendable {
     public let rawValue: UInt64
 
@@ -30,7 +30,7 @@ public struct ItemID: RawRepresentable, Hashable, Sendable {
     public static let suites = ItemID(rawValue: 0x0d)
     public static let resetToken = ItemID(rawValue: 0x0e)
 
-    /// Whether the table of protocol.md 3 has the id.
+    /// Whether the table of items in the specification has the id.
     public var isKnown: Bool { rawValue <= ItemID.resetToken.rawValue }
 
     /// Whether a known id may stand in the message.
@@ -54,7 +54,7 @@ public struct Item: Hashable, Sendable {
 }
 
 /// Reads a list of items and applies the rules that hold for all of them: each id at most once in any varint form, an
-/// unknown id ignored when even and refused when odd, a known one only where the table allows it (protocol.md 3).
+/// unknown id ignored when even and refused when odd, a known one only where the table allows it.
 public struct ItemReader: ~Copyable, ~Escapable {
     private var reader: ByteReader
     private let message: HandshakeMessage

@@ -1,4 +1,4 @@
-/// A piece of a reliable message: records 0x20...0x27 (transport.md 3.4).
+/// A piece of a reliable message: records 0x20...0x27.
 public struct Piece: Hashable, Sendable {
     public let channel: Channel
     public let message: UInt64
@@ -72,7 +72,7 @@ public struct Piece: Hashable, Sendable {
     }
 }
 
-/// A whole message of an unreliable channel: records 0x30 and 0x34 (transport.md 3.4).
+/// A whole message of an unreliable channel: records 0x30 and 0x34.
 public struct UnreliableMessage: Hashable, Sendable {
     public let channel: Channel
     public let number: UInt64

@@ -1,4 +1,4 @@
-/// One record of a DATA plaintext (transport.md 3.4). Bytes are told as ranges of the parsed span.
+/// One record of a DATA plaintext. Bytes are told as ranges of the parsed span.
 public enum Record: Hashable, Sendable {
     /// A run of `count` padding octets, at least one.
     case padding(count: Int)

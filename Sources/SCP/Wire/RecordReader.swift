@@ -1,4 +1,4 @@
-/// Reads the records of a DATA plaintext, one at a time (transport.md 3.4).
+/// Reads the records of a DATA plaintext, one at a time.
 public struct RecordReader: ~Copyable, ~Escapable {
     private var reader: ByteReader
     private let start: Int

@@ -1,4 +1,4 @@
-/// How the keys of the next epoch are agreed on (security.md 3).
+/// How the keys of the next epoch are agreed on.
 public enum RotationMode: UInt8, Hashable, Sendable {
     /// NNpsk0: heals against a passive attacker.
     case ephemeral = 0
@@ -6,7 +6,7 @@ public enum RotationMode: UInt8, Hashable, Sendable {
     case authenticated = 1
 }
 
-/// The plaintext of INIT and RESPONSE from epoch 1 on (transport.md 3.6).
+/// The plaintext of INIT and RESPONSE from epoch 1 on.
 public struct RotationMessage: Hashable, Sendable {
     /// Bytes before the piece.
     public static let headerSize = 14
@@ -24,6 +24,7 @@ public struct RotationMessage: Hashable, Sendable {
     /// Reads a whole message, as streams carry it.
     ///
     /// - Throws: `truncated`, `invalidRotationMode`, `invalidPiece`, `invalidTotal`, `trailingBytes`.
+    /// [SCP-ROT-3] [SCP-ROT-4]
     public static func parse(_ bytes: Span<UInt8>) throws(WireError) -> RotationMessage {
         var reader = ByteReader(bytes)
         let target = try reader.readUInt16()
@@ -39,6 +40,7 @@ public struct RotationMessage: Hashable, Sendable {
     }
 
     /// The plaintext with a Noise message.
+    /// [SCP-ROT-3]
     static func encoded(target: UInt16, nonce: UInt64, mode: RotationMode, noise: [UInt8]) -> [UInt8] {
         [UInt8](capacity: headerSize + noise.count) { output in
             output.append(uint16: target)

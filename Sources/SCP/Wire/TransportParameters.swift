@@ -1,4 +1,4 @@
-/// What a side accepts and receives: the items 0x01...0x08 of M1 and M2 (protocol.md 3). A new value is the defaults.
+/// What a side accepts and receives: the items 0x01...0x08 of M1 and M2. A new value is the defaults.
 public struct TransportParameters: Hashable, Sendable {
     public static let minimumFrameLimit: UInt64 = 2_048
     public static let maximumFrameLimit: UInt64 = 1_048_576
@@ -6,7 +6,7 @@ public struct TransportParameters: Hashable, Sendable {
     public static let maximumChannels: UInt64 = 65_536
     public static let minimumDatagramSize: UInt64 = 1_200
     public static let maximumDatagramSize: UInt64 = 65_527
-    /// What every message is charged besides its bytes (transport.md 3.4): a window holds at least one whole message.
+    /// What every message is charged besides its bytes ([SCP-FLOW-1]): a window holds at least one whole message.
     static let messageCharge: UInt64 = 32
 
     /// Largest payload (L) of a frame of epoch 1 and later, on streams: 2,048...1,048,576.

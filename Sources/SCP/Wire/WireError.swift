@@ -5,20 +5,20 @@ public struct WireError: Error, Equatable, Sendable {
         case truncated = "ends early"
         case trailingBytes = "bytes left over"
 
-        // Frame header (transport.md 4.1).
+        // Frame header.
         case unsupportedVersion = "unsupported version"
         case unknownType = "unknown frame type"
         case frameTooLarge = "payload length above the limit"
         case frameTooShort = "payload length below the 16 bytes of a tag"
 
-        // Handshake payload (transport.md 3.2).
+        // Handshake payload.
         case invalidKind = "kind not allowed in this frame type"
         case invalidHello = "hello not allowed in this frame type"
         case invalidTotal = "message size out of bounds"
         case invalidPiece = "piece index, count or counter not as the message size gives it"
         case notOnStreams = "retry or progress on a stream"
 
-        // Handshake messages and items (protocol.md 3).
+        // Handshake messages and items.
         case unsupportedSuite = "unsupported suite"
         case wrongNoiseSize = "Noise message of the wrong size"
         case unknownOddItem = "unknown item with an odd id"
@@ -28,7 +28,7 @@ public struct WireError: Error, Equatable, Sendable {
         case itemSize = "item value too short or too long"
         case itemOutOfBounds = "item value out of bounds"
 
-        // Records of DATA (transport.md 3.4).
+        // Records of DATA.
         case emptyData = "DATA without a record"
         case unknownRecord = "unknown record type"
         case oddExtension = "unknown extension record with an odd type"
@@ -37,16 +37,16 @@ public struct WireError: Error, Equatable, Sendable {
         case emptyPiece = "piece without bytes that is not the last"
         case offsetOverflow = "offset and length above 2^62-1"
 
-        // ACK (transport.md 3.5).
+        // ACK.
         case reservedFlags = "reserved flag set"
         case tooManyRanges = "more than 63 further ranges"
         case rangeUnderflow = "range below zero"
         case streamRanges = "delay or ranges in an ACK on a stream"
 
-        // Rotation (transport.md 3.6).
+        // Rotation.
         case invalidRotationMode = "unknown rotation mode"
 
-        // CLOSE (transport.md 3.7).
+        // CLOSE.
         case reasonTooLong = "reason longer than 256 bytes"
         case invalidText = "reason is not UTF-8"
         case invalidCloseKey = "unknown key octet in CLOSE"
@@ -63,7 +63,7 @@ public struct WireError: Error, Equatable, Sendable {
         self.position = position
     }
 
-    /// The code this ends a stream with; on datagrams what is unauthenticated is dropped instead (transport.md 4.1).
+    /// The code this ends a stream with; on datagrams what is unauthenticated is dropped instead.
     public var code: ErrorCode {
         switch kind {
         case .unsupportedVersion: .unsupportedVersion

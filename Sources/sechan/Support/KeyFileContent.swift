@@ -83,7 +83,7 @@ struct KeyFileContent {
         guard let status, status.isOpenToOthers else { return }
         throw Failure(
             .configuration,
-            "\(path) is a private key that others may read or write (mode \(status.octalPermissions)), so it is not used",
+            "\(path) is a private key that others may read or write (mode \(status.octalPermissions)): not used",
             remedy: "If nobody has read it: chmod 600 '\(path)'. Else make a new key with `sechan keygen`.")
     }
 

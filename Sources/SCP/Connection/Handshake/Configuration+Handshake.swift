@@ -13,6 +13,7 @@ extension Configuration {
     }
 
     /// Which secrets an initiator proves to know in INIT.
+    /// [SCP-HS-13]
     var offeredHello: HelloKey {
         var hello: HelloKey = []
         if responderKey != nil { hello.insert(.staticKey) }
@@ -20,17 +21,21 @@ extension Configuration {
         return hello
     }
 
-    /// The items of message 2. No credit is granted to a peer on whom somebody has yet to decide (why.md H14).
+    /// The items of message 2. No credit is granted to a peer on whom somebody has yet to decide.
+    /// [SCP-FLOW-12]
     func offer(_ suite: Suite) -> HandshakeItems {
         var items = HandshakeItems()
         items.parameters = parameters(credit: asks ? 0 : limits.connectionCredit)
         items.versions = [FrameHeader.version]
+        // [SCP-ITEM-27]
         items.suites = suites.map(\.rawValue)
+        // [SCP-ITEM-29]
         if !applicationProtocols.isEmpty { items.applicationProtocols = applicationProtocols.map(\.bytes) }
         return items
     }
 
     /// The initiator's choice among the protocols offered in message 2: our first that is there.
+    /// [SCP-ITEM-29] [SCP-ITEM-30]
     func chooseProtocol(from offered: [[UInt8]]?) throws(Violation) -> ApplicationProtocol? {
         guard let offered else {
             guard applicationProtocols.isEmpty else { throw Violation(.noApplicationProtocol) }
@@ -42,6 +47,7 @@ extension Configuration {
     }
 
     /// The responder's check of the initiator's choice in message 3, which has one exactly when message 2 offered.
+    /// [SCP-ITEM-31]
     func accept(chosen: [[UInt8]]?) throws(Violation) -> ApplicationProtocol? {
         guard let name = chosen?.first else {
             guard applicationProtocols.isEmpty else { throw Violation(.malformedFrame, kind: .missingItem) }
@@ -54,6 +60,7 @@ extension Configuration {
     }
 
     /// A party that meets its own static key, or its own ephemeral, refuses.
+    /// [SCP-HS-32]
     func checkNotSelf(_ peerKey: PublicKey, isEphemeralReflected: Bool) throws(Violation) {
         if isEphemeralReflected { throw Violation(.identityRejected) }
         guard !allowsSelfConnection else { return }
@@ -62,10 +69,12 @@ extension Configuration {
     }
 
     /// What the policy says of a peer's key at once; nil when somebody has to be asked.
+    /// [SCP-ID-2] [SCP-ID-3] [SCP-ID-4]
     func verdict(on key: PublicKey) -> (isAccepted: Bool, isFirstUse: Bool)? {
         switch identityPolicy {
         case .pinned(let pinned): (pinned.names(sameKeyAs: key), false)
         case .allowed(let keys): (keys.contains { $0.names(sameKeyAs: key) }, false)
+        // [SCP-ID-5]
         case .trustOnFirstUse(let known?): (known.names(sameKeyAs: key), false)
         case .trustOnFirstUse(nil): (true, true)
         case .anyone: (true, false)

@@ -27,6 +27,7 @@ enum HandshakeFrame {
     }
 
     /// Refuses a frame whose HMAC is not the one that `key` gives.
+    /// [SCP-HS-12]
     static func verify<Authenticator: RecordAuthenticator>(
         _ frame: Span<UInt8>, key: Authenticator
     ) throws(Violation) {
@@ -47,6 +48,7 @@ enum HandshakeFrame {
         }
     }
 
+    // [SCP-PROT-3]
     private static func authenticated<Authenticator: RecordAuthenticator>(
         _ bytes: consuming [UInt8], key: Authenticator
     ) throws(CryptoError) -> [UInt8] {

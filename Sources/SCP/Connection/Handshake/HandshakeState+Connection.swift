@@ -1,5 +1,6 @@
 extension Suite {
     /// The Noise pattern of the suite.
+    /// [SCP-HS-1] [SCP-PSK-2]
     var pattern: HandshakePattern {
         usesPSK ? HandshakePattern.xx.psk(3) ?? .xx : .xx
     }
@@ -47,6 +48,7 @@ extension HandshakeState {
 extension Violation {
     /// A Noise message that failed: whatever is wrong with it, the peer has not proved who it is. Only our own
     /// failures are another thing.
+    /// [SCP-ERR-6] [SCP-HS-31]
     init(_ error: NoiseError, offset: Int = 0) {
         switch error {
         case .decryption, .invalidPublicKey: self.init(.authenticationFailed, offset: offset)

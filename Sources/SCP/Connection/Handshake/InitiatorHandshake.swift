@@ -5,7 +5,7 @@ struct AcceptedResponse {
     let applicationProtocol: ApplicationProtocol?
 }
 
-/// The initiator's side of the handshake: `-> e`, `<- e, ee, s, es`, `-> s, se` (protocol.md 3).
+/// The initiator's side of the handshake: `-> e`, `<- e, ee, s, es`, `-> s, se`.
 struct InitiatorHandshake<Provider: CryptoProvider> {
     let suite: Suite
     let attempt: Attempt
@@ -21,6 +21,7 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
         guard let suite = configuration.suites.first else { throw Violation(.internalError) }
         do throws(CryptoError) {
             let provider = configuration.provider
+            // [SCP-HS-3]
             let attempt = try Attempt.random(provider)
             let hello = try HelloKeys(
                 provider: provider, hello: configuration.offeredHello, responderKey: configuration.responderKey,
@@ -34,7 +35,8 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
             else { throw .backend(0) }
             let handshake = InitiatorHandshake(suite: suite, attempt: attempt, hello: hello, noise: noise)
             let frame = try HandshakeFrame.message(
-                opening + message, type: .handshakeInit, attempt: attempt, hello: hello.hello, key: hello.initiatorToResponder)
+                opening + message, type: .handshakeInit, attempt: attempt, hello: hello.hello,
+                key: hello.initiatorToResponder)
             return (handshake, frame)
         } catch {
             throw Violation(.internalError)
@@ -49,6 +51,7 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
     }
 
     /// Reads the RESPONSE frame. A failed one leaves the handshake as it was.
+    /// [SCP-HS-23] [SCP-HS-15] [SCP-HS-29]
     mutating func read(
         _ frame: Span<UInt8>, header: FrameHeader, _ configuration: Configuration<Provider>
     ) throws(Violation) -> AcceptedResponse {
@@ -74,9 +77,12 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
     private func settle(
         _ items: HandshakeItems, _ noise: HandshakeState<Provider>, _ configuration: Configuration<Provider>
     ) throws(Violation) -> AcceptedResponse {
+        // [SCP-ITEM-22]
         if items.credential != nil { throw Violation(.credentialInvalid) }
         guard let peerKey = noise.remoteStatic else { throw Violation(.internalError) }
+        // [SCP-HS-32]
         try configuration.checkNotSelf(peerKey, isEphemeralReflected: noise.isEphemeralReflected)
+        // [SCP-ITEM-28]
         let better = configuration.suites.prefix { $0 != suite }
         if better.contains(where: { items.suites.contains($0.rawValue) }) { throw Violation(.downgradeDetected) }
         // Of versions there is one, so a list that contains it, which parsing has made sure of, cannot hold a better.
@@ -86,6 +92,7 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
     }
 
     /// Builds the ACK frame with message 3, and the session's keys. Only for an accepted responder.
+    /// [SCP-HS-24] [SCP-ITEM-29]
     mutating func complete(
         _ response: AcceptedResponse, _ configuration: Configuration<Provider>
     ) throws(Violation) -> (frame: [UInt8], schedule: KeySchedule<Provider>) {

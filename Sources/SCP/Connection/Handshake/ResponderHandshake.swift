@@ -24,6 +24,7 @@ struct ResponderHandshake<Provider: CryptoProvider> {
     }
 
     /// Checks the frame's HMAC, and that it proves what we require. Until this succeeds nothing is answered.
+    /// [SCP-HS-14] [SCP-HS-16]
     static func verify(
         _ frame: Span<UInt8>, header: FrameHeader, _ configuration: Configuration<Provider>
     ) throws(Violation) -> Verified {
@@ -45,6 +46,7 @@ struct ResponderHandshake<Provider: CryptoProvider> {
     }
 
     /// Reads message 1 and writes message 2; gives the RESPONSE frame.
+    /// [SCP-HS-16] [SCP-HS-19] [SCP-HS-31]
     static func respond(
         to verified: Verified, in frame: Span<UInt8>, _ configuration: Configuration<Provider>
     ) throws(Violation) -> (handshake: ResponderHandshake, frame: [UInt8]) {
@@ -90,6 +92,7 @@ struct ResponderHandshake<Provider: CryptoProvider> {
     }
 
     /// Reads the ACK frame with message 3. A failed one leaves the handshake as it was.
+    /// [SCP-HS-20] [SCP-HS-15] [SCP-HS-29]
     mutating func read(
         _ frame: Span<UInt8>, header: FrameHeader, _ configuration: Configuration<Provider>
     ) throws(Violation) -> AcceptedInitiator<Provider> {
@@ -104,6 +107,7 @@ struct ResponderHandshake<Provider: CryptoProvider> {
         } catch {
             throw Violation(error, base: piece.bytes.lowerBound)
         }
+        // [SCP-ITEM-22]
         if items.credential != nil { throw Violation(.credentialInvalid) }
         let chosen = try configuration.accept(chosen: items.applicationProtocols)
         guard let peerKey = next.remoteStatic else { throw Violation(.internalError) }

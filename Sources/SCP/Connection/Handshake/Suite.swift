@@ -1,4 +1,5 @@
-/// A Noise protocol that SCP/1 can speak (protocol.md 3). The raw value is the octet in INIT.
+/// A Noise protocol that SCP/1 can speak. The raw value is the octet in INIT.
+/// [SCP-HS-1]
 public enum Suite: UInt8, Hashable, Sendable, CaseIterable {
     /// `Noise_XX_25519_AESGCM_SHA256`, mandatory.
     case classic = 0x01

@@ -7,6 +7,7 @@
 ///                 any ──fatal error, peer's CLOSE──> Draining ──end of stream, or close wait──> closed
 ///
 /// Deciding and Held last no time when the identity policy knows the answer.
+/// [SCP-STATE-1] [SCP-KEY-13]
 enum Phase<Provider: CryptoProvider>: ~Copyable {
     case waiting(Waiting<Provider>)
     case deciding(Deciding<Provider>)
@@ -117,6 +118,7 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
     }
 
     /// What a CLOSE of epoch 0 carries and is protected with in this state.
+    /// [SCP-HS-12] [SCP-CLOSE-4]
     var closeIdentity: (attempt: Attempt, named: HandshakeClose.Key, key: Provider.Authenticator)? {
         switch self {
         case .waiting(let phase):
@@ -133,7 +135,7 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
         }
     }
 
-    /// Whether an epoch has been used as much as it may be, in either direction (transport.md 4.3).
+    /// Whether an epoch has been used as much as it may be, in either direction. [SCP-KEY-14]
     var areKeysExhausted: Bool {
         func isExhausted(_ sent: KeyUsage, _ received: KeyUsage) -> Bool {
             sent.reaches(frames: Constant.hardFrameLimit, bytes: Constant.hardByteLimit)
@@ -167,6 +169,7 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
     }
 
     /// Throws when the frame is not the one that the stream must bring next.
+    /// [SCP-STATE-7] [SCP-STATE-8] [SCP-STATE-9] [SCP-STATE-11] [SCP-STATE-12]
     func check(_ header: FrameHeader) throws(Violation) {
         switch self {
         case .unconfirmed(let phase): try phase.keys.check(header)

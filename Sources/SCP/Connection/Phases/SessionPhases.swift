@@ -33,5 +33,6 @@ struct Closing<Provider: CryptoProvider>: ~Copyable {
 }
 
 /// DRAINING on a stream: the last frame has been built and the keys are gone; input is thrown away until the peer ends
-/// the stream too, since a transport that is closed with unread input may destroy our last frame (why.md M16e).
+/// the stream too, since a transport that is closed with unread input may destroy our last frame.
+/// [SCP-CLOSE-21]
 struct Draining: ~Copyable {}

@@ -9,12 +9,15 @@ extension Connection {
     }
 
     /// Builds our INIT if one is due or wished for, and everything it must wait for has happened.
+    /// [SCP-ROT-1] [SCP-ROT-2] [SCP-ROT-8]
     mutating func startRotationIfDue() throws(Violation) {
         guard state == .established, closeIntent == nil, !rotation.isAsking else { return }
         guard let keys = rotationView, !keys.isAnswering else { return }
         if keys.isDue(rotationSettings) { wantsRotation = true }
         guard wantsRotation, keys.isConfirmed, keys.isSettled else { return }
+        // [SCP-ROT-19]
         guard keys.epoch < UInt16.max else { throw Violation(.keyLimitReached) }
+        // [SCP-ROT-18]
         guard ownRequests.take(at: clock) else { return }
         wantsRotation = false
         do throws(NoiseError) {
@@ -35,13 +38,17 @@ extension Connection {
         }
     }
 
-    /// The peer asks (transport.md 4.3, rows "INIT").
+    /// The peer asks.
     mutating func processRotationInit(_ plaintext: Span<UInt8>) throws(Violation) {
         guard state == .established, let keys = rotationView else { throw Violation(.unexpectedMessage) }
+        // [SCP-ROT-18]
         guard peerRequests.take(at: clock) else { throw Violation(.rateLimited) }
         let message = try parseRotation(plaintext)
+        // [SCP-ROT-9]
         if message.target <= keys.highestInstalled { return }  // late: acknowledged and ignored
+        // [SCP-ROT-11]
         guard message.target == keys.epoch &+ 1, keys.epoch < UInt16.max else { throw Violation(.rotationFailed) }
+        // [SCP-ROT-10]
         if rotation.isAsking {
             if role == .initiator { return }  // crossing: ours wins
             rotation = .idle
@@ -63,6 +70,7 @@ extension Connection {
                 plaintext: RotationMessage.encoded(
                     target: message.target, nonce: message.nonce, mode: message.mode, noise: answer))
         } catch {
+            // [SCP-ROT-7]
             throw Violation(.rotationFailed, offset: message.noise.lowerBound)
         }
     }
@@ -74,6 +82,7 @@ extension Connection {
         guard case .asking(let request) = rotation, request.target == message.target,
             request.nonce == message.nonce
         else {
+            // [SCP-ROT-13]
             if message.target <= keys.highestInstalled { return }
             throw Violation(.unexpectedMessage)
         }
@@ -86,9 +95,10 @@ extension Connection {
         } catch {
             throw Violation(.rotationFailed, offset: message.noise.lowerBound)
         }
+        // [SCP-ROT-12]
         rotation = .idle
         timers.rotationStall = nil
-        // The first frame under the new epoch must elicit, or a quiet peer would keep the old keys (why.md H5).
+        // The first frame under the new epoch must elicit, or a quiet peer would keep the old keys. [SCP-ROT-12]
         owed.ping = true
         beganEpoch()
     }
@@ -98,6 +108,7 @@ extension Connection {
         if let keys = rotationView, keys.epoch > counts.epoch { beganEpoch() }
     }
 
+    // [SCP-ROT-19] [SCP-TIME-16]
     private mutating func beganEpoch() {
         guard let keys = rotationView else { return }
         wantsRotation = false
@@ -113,6 +124,7 @@ extension Connection {
             return try RotationMessage.parse(plaintext)
         } catch {
             // A mode that does not exist fails the rotation; anything else is a malformed frame.
+            // [SCP-ROT-4]
             let code: ErrorCode = error.kind == .invalidRotationMode ? .rotationFailed : error.code
             throw Violation(code, kind: error.kind, offset: error.position)
         }

@@ -1,5 +1,6 @@
 /// When the session's keys are replaced, and with what. The defaults are the protocol's; smaller ones let a rotation be
 /// seen in a second.
+/// [SCP-ROT-1]
 public struct RotationSettings: Hashable, Sendable {
     /// Frame bytes under one epoch in either direction; 2^30. The responder of the connection takes 17/16 of this and
     /// of the next two, so that both sides seldom ask at once.

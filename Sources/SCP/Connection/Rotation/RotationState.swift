@@ -1,5 +1,5 @@
-/// The rotation sub-state of an established session (transport.md 4.3). The third, answering, is told by the session's
-/// keys: those of the next epoch are installed and wait for its first frame.
+/// The rotation sub-state of an established session. The third, answering, is told by the session's keys: those of the
+/// next epoch are installed and wait for its first frame.
 enum RotationState<Provider: CryptoProvider> {
     case idle
     /// Our request is out.
@@ -31,6 +31,7 @@ struct RotationTerms {
     let hash: Digest
 
     /// `"SCP/1 rotate" || 0x01 || suite || mode || uint16(n+1) || asker || nonce (8) || h_n`.
+    /// [SCP-ROT-6]
     var prologue: [UInt8] {
         [UInt8](capacity: 57) { output in
             output.append([0x53, 0x43, 0x50, 0x2f, 0x31, 0x20, 0x72, 0x6f, 0x74, 0x61, 0x74, 0x65])
@@ -45,6 +46,7 @@ struct RotationTerms {
     }
 
     /// One side's Noise state: the asker is the Noise initiator, whatever its role in the connection.
+    /// [SCP-ROT-6]
     func handshake<Provider: CryptoProvider>(
         _ role: Role, _ configuration: Configuration<Provider>, chain: Secret, peer: PublicKey?
     ) throws(NoiseError) -> HandshakeState<Provider> {
@@ -69,6 +71,7 @@ struct RateBucket {
         filled = now
     }
 
+    // [SCP-ROT-18]
     mutating func take(at now: Instant) -> Bool {
         let seconds = now.since(filled).wholeNanoseconds / 1_000_000_000
         if seconds > 0 {
