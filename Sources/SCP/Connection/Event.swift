@@ -12,7 +12,8 @@ public enum Event: Equatable, Sendable {
     case delivered(Channel, through: MessageID)
     /// The peer gave up a message it had begun.
     case cancelled(Channel, MessageID, ErrorCode)
-    /// The peer asks for a message of ours not to be sent.
+    /// The peer asks for a message of ours not to be sent, or its limits, which were not known when we accepted the
+    /// message, forbid it (MESSAGE_TOO_LARGE, LIMIT_EXCEEDED).
     case refused(Channel, MessageID, ErrorCode)
     /// The peer sends no further message (half close).
     case peerFinished

@@ -146,6 +146,16 @@ struct MessageQueue {
         return nil
     }
 
+    /// Id and size of every message of a channel, oldest first.
+    func forEach(on channel: Channel, _ body: (UInt64, Int) -> Void) {
+        var index = first(on: channel)?.slot ?? MessageQueue.none
+        while index != MessageQueue.none {
+            let slot = slots[Int(index)]
+            body(slot.id, Int(slot.count))
+            index = slot.nextOfChannel
+        }
+    }
+
     /// The bytes of a message.
     func withBytes<Result: ~Copyable, Failure: Error>(
         _ handle: Handle, _ body: (Span<UInt8>) throws(Failure) -> Result

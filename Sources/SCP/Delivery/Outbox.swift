@@ -47,6 +47,31 @@ struct Outbox {
         channelLimit = parameters.channels
         unreliableLimit = Outbox.largestUnreliable(frameLimit: parameters.frameLimit)
         for index in channels.indices { channels[index].window = SendWindow(credit: parameters.channelCredit) }
+        return refuseOversized()
+    }
+
+    private mutating func refuseOversized() -> [(channel: Channel, message: UInt64, code: ErrorCode)] {
+        var refused: [(channel: Channel, message: UInt64, code: ErrorCode)] = []
+        let limits = (message: Int(clamping: messageLimit), channel: channelLimit)
+        for entry in channels {
+            let isKnown = UInt64(clamping: entry.channel.number) < limits.channel
+            queue.forEach(on: entry.channel) { id, size in
+                if !isKnown {
+                    refused.append((entry.channel, id, .limitExceeded))
+                } else if size > limits.message {
+                    refused.append((entry.channel, id, .messageTooLarge))
+                }
+            }
+        }
+        for message in refused {
+            guard let handle = queue.find(message.message, on: message.channel) else { continue }
+            queue.remove(handle)
+            // The id has been given out, so the peer must hear that nothing comes under it.
+            if message.code == .messageTooLarge, message.channel.mode.isReliable {
+                notices.append(.cancel(message.channel, message: message.message, charge: 0, code: message.code))
+            }
+        }
+        return refused
     }
 
     private static func largestUnreliable(frameLimit: UInt64) -> Int {
