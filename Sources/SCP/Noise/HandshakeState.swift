@@ -20,35 +20,39 @@ struct HandshakeState<Provider: CryptoProvider> {
     private(set) var index = 0
 
     /// - Parameter ephemeral: for test vectors; nil draws one from the provider when it is due.
+    /// - Throws: `missingKey` when the pattern has a pre-message whose key is not given, `invalidPublicKey` for a
+    ///   remote key of low order, `backend(.invalidLength)` for pre-shared keys that have not 32 bytes, `backend`.
     init(
         _ pattern: HandshakePattern, role: Role, prologue: Span<UInt8>, provider: Provider,
         staticKey: Provider.PrivateKey? = nil, remoteStatic: PublicKey? = nil,
         ephemeral: Provider.PrivateKey? = nil, presharedKeys: PresharedKeys? = nil
     ) throws(NoiseError) {
+        if let remoteStatic, remoteStatic.isLowOrder { throw .invalidPublicKey }
+        if let presharedKeys, !presharedKeys.isValid { throw .backend(.invalidLength) }
         self.pattern = pattern
         self.role = role
         self.staticKey = staticKey
         self.remoteStatic = remoteStatic
         self.ephemeral = ephemeral
         self.presharedKeys = presharedKeys
+        let own: PublicKey?
         do throws(CryptoError) {
             unknownPeerSecret = presharedKeys == nil ? nil : try provider.randomSecret(count: 32)
             symmetric = try SymmetricState(protocolName: Array(pattern.protocolName.utf8), provider: provider)
             try symmetric.mixHash(prologue)
-            let own = try staticKey.map { key throws(CryptoError) in try provider.publicKey(of: key) }
-            let initiatorStatic = role == .initiator ? own : remoteStatic
-            let responderStatic = role == .initiator ? remoteStatic : own
-            if !pattern.initiatorKnown.isEmpty {
-                guard let key = initiatorStatic else { throw .invalidLength }
-                try symmetric.mixHash(key.bytes.span)
-            }
-            if !pattern.responderKnown.isEmpty {
-                guard let key = responderStatic else { throw .invalidLength }
-                try symmetric.mixHash(key.bytes.span)
-            }
+            own = try staticKey.map { key throws(CryptoError) in try provider.publicKey(of: key) }
         } catch {
-            throw error == .invalidLength ? .missingKey : NoiseError(error)
+            throw NoiseError(error)
         }
+        try absorbKnown(pattern.initiatorKnown, role == .initiator ? own : remoteStatic)
+        try absorbKnown(pattern.responderKnown, role == .initiator ? remoteStatic : own)
+    }
+
+    /// A pre-message: what both knew beforehand, the initiator's first.
+    private mutating func absorbKnown(_ tokens: [Token], _ key: PublicKey?) throws(NoiseError) {
+        guard !tokens.isEmpty else { return }
+        guard let key else { throw .missingKey }
+        do throws(CryptoError) { try symmetric.mixHash(key.bytes.span) } catch { throw NoiseError(error) }
     }
 
     var provider: Provider { symmetric.provider }
@@ -192,6 +196,10 @@ struct HandshakeState<Provider: CryptoProvider> {
         guard message.count - position >= PublicKey.size + overhead,
             let key = PublicKey(message.extracting(position..<position + PublicKey.size))
         else { throw .truncated }
+        // Refused where it is read, not where it is first multiplied with: that may be a message later, after we have
+        // made an ephemeral of our own.
+        // [SCP-KEY-11]
+        guard !key.isLowOrder else { throw .invalidPublicKey }
         position += PublicKey.size + overhead
         return key
     }
