@@ -38,9 +38,10 @@ struct Outbox {
         channelLimit = TransportParameters().channels
     }
 
-    /// Takes the peer's limits from its handshake message.
+    /// Takes the peer's limits from its handshake message. Returns the messages that were accepted before the limits
+    /// were known and that the peer does not take: they are given up.
     /// [SCP-FLOW-4] [SCP-ITEM-26]
-    mutating func apply(_ parameters: TransportParameters) {
+    mutating func apply(_ parameters: TransportParameters) -> [(channel: Channel, message: UInt64, code: ErrorCode)] {
         connection = SendWindow(credit: parameters.connectionCredit)
         channelCredit = parameters.channelCredit
         messageLimit = parameters.messageLimit
