@@ -1,0 +1,39 @@
+internal import NIOCore
+internal import SCP
+
+/// A connection as ``SecureChannel`` sees it, whatever its crypto provider.
+protocol AnySession: AnyObject, Sendable {
+    var endpoint: Endpoint? { get }
+    var view: SessionView { get }
+
+    /// Returns once the message is in the send buffer.
+    func send(_ bytes: ByteBuffer, on channel: SCP.Channel) async throws -> MessageID
+    /// Nil once no message will come any more.
+    func receive(from channel: SCP.Channel?) async throws -> Message?
+    /// Returns once the peer is accepted and both sides know it.
+    func established() async throws -> Peer
+    /// Returns once the outcome is known.
+    func closed() async throws -> Closure
+
+    func close(_ code: ErrorCode, reason: String, afterPeerFinished: Bool)
+    func abort(_ code: ErrorCode, reason: String)
+    func finish()
+    func ping()
+    @discardableResult func cancel(_ message: MessageID, on channel: SCP.Channel, code: ErrorCode) -> Bool
+    func refuse(_ message: MessageID, on channel: SCP.Channel, code: ErrorCode)
+    func rotateKeys()
+    func resolveIdentity(_ decision: IdentityDecision)
+    /// Nobody holds the channel any more: ends at once, unless it is being closed in order.
+    func abandon()
+    /// Closes the transport after a time, whatever state the connection is in.
+    func closeTransport(after delay: Duration)
+}
+
+/// What can be seen of a session at one moment.
+struct SessionView: Sendable {
+    var peer: Peer?
+    var statistics: Statistics
+    var identifier: Digest?
+    var outcome: Closure?
+    var undelivered: Int
+}

@@ -1,0 +1,136 @@
+internal import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import SCP
+
+/// A listening socket, and the connections that it accepts.
+final class Listener: Sendable {
+    /// An accepted connection whose handshake is under way.
+    struct Client: Sendable {
+        let session: any AnySession
+        let remote: Endpoint?
+    }
+
+    let address: Endpoint
+    let clients: AsyncStream<Client>
+    private let channel: any NIOCore.Channel
+    private let socketFile: SocketFile?
+
+    private init(
+        _ channel: any NIOCore.Channel, at address: Endpoint, clients: AsyncStream<Client>, socketFile: SocketFile?
+    ) {
+        self.channel = channel
+        self.address = address
+        self.clients = clients
+        self.socketFile = socketFile
+    }
+
+    /// Stops accepting. A Unix-domain socket's file is removed, if it is still ours.
+    func close() async {
+        try? await channel.close().get()
+        await socketFile?.remove()
+    }
+
+    static func bind<Provider: CryptoProvider>(
+        _ endpoint: Endpoint, _ configuration: Configuration<Provider>, _ options: ServerOptions
+    ) async throws -> Listener {
+        let (clients, continuation) = AsyncStream.makeStream(of: Client.self)
+        let acceptor = Acceptor(configuration, options, endpoint: endpoint, clients: continuation)
+        let bootstrap = ServerBootstrap(group: options.transport.eventLoopGroup)
+            .serverChannelOption(.backlog, value: Int32(clamping: options.backlog))
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelInitializer { child in
+                child.eventLoop.makeCompletedFuture { try acceptor.accept(child) }
+            }
+        let channel: any NIOCore.Channel
+        var address = endpoint
+        var socketFile: SocketFile?
+        do {
+            switch endpoint {
+            case .tcp(let host, let port):
+                guard (0...65_535).contains(port) else {
+                    throw SecureChannelError(.cannotListen, at: endpoint, detail: "ports are 0 to 65535")
+                }
+                channel = try await bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                    .bind(host: host, port: port).get()
+                address = .tcp(host, channel.localAddress?.port ?? port)
+            case .unix(let path):
+                channel = try await SocketFile.bind(bootstrap, path, on: options.transport.eventLoopGroup)
+                socketFile = SocketFile(path)
+            }
+        } catch {
+            continuation.finish()
+            throw SecureChannelError.listening(error, endpoint)
+        }
+        channel.closeFuture.whenComplete { _ in continuation.finish() }
+        return Listener(channel, at: address, clients: clients, socketFile: socketFile)
+    }
+}
+
+/// Begins a connection on every stream that is accepted, within the server's limits.
+struct Acceptor<Provider: CryptoProvider>: Sendable {
+    private let configuration: Configuration<Provider>
+    private let options: ServerOptions
+    private let endpoint: Endpoint
+    private let clients: AsyncStream<Listener.Client>.Continuation
+    private let admission: Admission
+    private let metrics: ConnectionMetrics
+
+    init(
+        _ configuration: Configuration<Provider>, _ options: ServerOptions, endpoint: Endpoint,
+        clients: AsyncStream<Listener.Client>.Continuation
+    ) {
+        self.configuration = configuration
+        self.options = options
+        self.endpoint = endpoint
+        self.clients = clients
+        admission = Admission(options)
+        metrics = ConnectionMetrics(role: .responder, transport: endpoint.transport)
+    }
+
+    /// Throws, and the stream is closed without a byte, when there are too many.
+    func accept(_ child: any NIOCore.Channel) throws {
+        let remote = child.remoteAddress.flatMap(Endpoint.init)
+        guard let ticket = admission.admit() else {
+            ConnectionMetrics.refused(transport: endpoint.transport)
+            options.transport.logger.info("too many connections: one was refused")
+            throw ChannelError.inappropriateOperationForState
+        }
+        child.closeFuture.whenComplete { _ in ticket.leave() }
+        try StreamOptions.apply(options.transport, to: child, endpoint)
+        var logger = options.transport.logger
+        logger[metadataKey: "remote"] = "\(remote.map(\.description) ?? endpoint.description)"
+        let monitor = Monitor(
+            logger: logger, metrics: metrics, judge: Judge(ask: options.transport.askPeer), ticket: ticket)
+        let session = try Session.begin(
+            .responder, configuration, on: child, endpoint: remote, observer: monitor)
+        clients.yield(Listener.Client(session: session, remote: remote))
+    }
+}
+
+extension Endpoint {
+    /// From the kernel's address; nil for one without a name, as that of a client of a Unix-domain socket.
+    init?(_ address: SocketAddress) {
+        if let path = address.pathname {
+            guard !path.isEmpty else { return nil }
+            self = .unix(path)
+        } else {
+            guard let host = address.ipAddress, let port = address.port else { return nil }
+            self = .tcp(host, port)
+        }
+    }
+}
+
+extension SecureChannelError {
+    /// Why an address cannot be listened on.
+    static func listening(_ error: any Error, _ endpoint: Endpoint) -> any Error {
+        switch error {
+        case is SecureChannelError, is CancellationError: error
+        case SocketAddressError.unknown: SecureChannelError(.unknownHost, at: endpoint)
+        case let error as IOError where error.errnoCode == SystemCode.addressInUse:
+            SecureChannelError(.addressInUse, at: endpoint, detail: "\(error)")
+        default: SecureChannelError(.cannotListen, at: endpoint, detail: "\(error)")
+        }
+    }
+}

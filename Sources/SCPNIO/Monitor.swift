@@ -1,0 +1,136 @@
+internal import Logging
+internal import NIOConcurrencyHelpers
+internal import SCP
+
+/// Watches one connection for its log, the metrics, the server's count, and the decision on its peer.
+final class Monitor: SessionObserver {
+    private let logger: Logger
+    /// A server's clients come unasked; who connects is told the outcome anyway.
+    private let level: Logger.Level
+    private let metrics: ConnectionMetrics
+    private let judge: Judge
+    private let ticket: Admission.Ticket?
+    private let state = NIOLockedValueBox(State())
+
+    private struct State {
+        var isEstablished = false
+        var decision: Task<Void, Never>?
+        var presented: PublicKey?
+        var reported = Statistics()
+    }
+
+    init(logger: Logger, metrics: ConnectionMetrics, judge: Judge, ticket: Admission.Ticket? = nil) {
+        self.logger = logger
+        level = ticket == nil ? .debug : .info
+        self.metrics = metrics
+        self.judge = judge
+        self.ticket = ticket
+    }
+
+    /// The key that the peer showed, where a decision was asked for.
+    var presentedKey: PublicKey? { state.withLockedValue { $0.presented } }
+
+    func observe(_ event: Event, of session: any AnySession) {
+        switch event {
+        case .identityPending(let key):
+            decide(on: key, session)
+        case .established(let peer):
+            established(peer, session)
+        case .closed(let closure):
+            closed(closure, session)
+        case .peerFinished:
+            logger.debug("peer finished sending")
+        case .rotated(let epoch):
+            logger.debug("keys replaced", metadata: ["epoch": "\(epoch)"])
+        case .rotationStalled:
+            logger.info("peer does not answer the request for new keys")
+        case .readable, .writable, .delivered, .cancelled, .refused:
+            break
+        }
+    }
+
+    func observeTick(of session: any AnySession) { reportTraffic(session.view.statistics) }
+
+    /// The engine's timers go on while somebody thinks, and end the wait.
+    private func decide(on key: PublicKey, _ session: any AnySession) {
+        let judge = judge
+        let task = Task { [weak session] in
+            let decision = await judge.decide(on: key)
+            guard !Task.isCancelled else { return }
+            session?.resolveIdentity(decision)
+        }
+        state.withLockedValue { state in
+            state.presented = key
+            state.decision = task
+        }
+    }
+
+    private func established(_ peer: Peer, _ session: any AnySession) {
+        ticket?.authenticate()
+        state.withLockedValue { $0.isEstablished = true }
+        let statistics = session.view.statistics
+        metrics.established(after: statistics.handshakeTime)
+        logger.log(
+            level: level, "channel established",
+            metadata: [
+                "peer": "\(peer.publicKey.shortName)", "firstUse": "\(peer.isFirstUse)",
+                "protocol": "\(peer.applicationProtocol.map(\.description) ?? "-")",
+            ])
+    }
+
+    private func closed(_ closure: Closure, _ session: any AnySession) {
+        let view = session.view
+        let (wasEstablished, decision) = state.withLockedValue { state in
+            let result = (state.isEstablished, state.decision)
+            state.decision = nil
+            return result
+        }
+        decision?.cancel()
+        reportTraffic(view.statistics)
+        if wasEstablished {
+            metrics.closed(closure)
+        } else {
+            metrics.handshakeFailed(closure.code)
+        }
+        let error = SecureChannelError.end(closure, at: nil, undelivered: view.undelivered)
+        logger.log(
+            level: level, wasEstablished ? "channel closed" : "handshake failed",
+            metadata: [
+                "code": "\(closure.code)", "reason": "\(error)", "messagesIn": "\(view.statistics.messagesReceived)",
+                "messagesOut": "\(view.statistics.messagesSent)",
+            ])
+    }
+
+    private func reportTraffic(_ now: Statistics) {
+        let before = state.withLockedValue { state in
+            let before = state.reported
+            state.reported = now
+            return before
+        }
+        metrics.traffic(from: before, to: now)
+    }
+}
+
+extension Closure {
+    /// The number that says how it ended.
+    var code: ErrorCode {
+        switch self {
+        case .clean: .noError
+        case .byPeer(let code, _): code
+        case .unconfirmed: .closeUnconfirmed
+        case .failed(let error): error.code
+        }
+    }
+}
+
+extension PublicKey {
+    /// The first eight bytes in hexadecimal: enough to tell peers apart in a log, not enough to compare identities by.
+    var shortName: String {
+        var text = ""
+        for index in 0..<8 {
+            let digits = String(bytes[index], radix: 16)
+            text += digits.count < 2 ? "0" + digits : digits
+        }
+        return text
+    }
+}

@@ -1,0 +1,97 @@
+internal import Logging
+internal import NIOCore
+public import SCP
+
+extension SecureChannel {
+    /// Connects to a listener, authenticates both sides, and returns the channel.
+    ///
+    ///     let channel = try await SecureChannel.connect(to: .tcp("127.0.0.1", 4433), configuration)
+    ///     try await channel.send("Hello, secure world!")
+    ///     let reply = try await channel.receive()
+    ///     try await channel.close()
+    ///
+    /// Throws ``SecureChannelError``, or `CancellationError`; in both cases nothing is left open. Reaching the address
+    /// and the handshake may each take the configuration's handshake time.
+    public static func connect<Provider: CryptoProvider>(
+        to endpoint: Endpoint, _ configuration: Configuration<Provider>, options: TransportOptions = TransportOptions()
+    ) async throws -> SecureChannel {
+        var configuration = configuration
+        var judge = Judge(ask: options.askPeer)
+        if let store = options.trustStore {
+            judge.hasStore = true
+            judge.known = try await store.knownKey(for: endpoint)
+            // The key is not put into INIT: a peer that has another could not answer, and nobody would learn why.
+            configuration.identityPolicy = .ask
+            configuration.responderKey = nil
+        }
+        var logger = options.logger
+        logger[metadataKey: "remote"] = "\(endpoint)"
+        let monitor = Monitor(
+            logger: logger, metrics: ConnectionMetrics(role: .initiator, transport: endpoint.transport), judge: judge)
+
+        let transport = try await Dialing.dial(endpoint, options, timeout: configuration.timers.handshake)
+        let session: Session<Provider>
+        do {
+            session = try await transport.eventLoop.submit { [configuration] in
+                try Session.begin(.initiator, configuration, on: transport, endpoint: endpoint, observer: monitor)
+            }.get()
+        } catch {
+            transport.close(promise: nil)
+            guard let error = error as? ConfigurationError else { throw error }
+            throw SecureChannelError(.configuration(error), at: endpoint)
+        }
+        do {
+            let peer = try await session.established()
+            if let store = options.trustStore, judge.known == nil {
+                try await store.remember(peer.publicKey, for: endpoint)
+            }
+            let isFirstUse = peer.isFirstUse || judge.hasStore && judge.known == nil
+            return SecureChannel(session, peer: peer, isFirstUse: isFirstUse, endpoint: endpoint)
+        } catch {
+            session.abort(.noError, reason: "")
+            session.closeTransport(after: .zero)
+            throw judge.explain(error, presented: monitor.presentedKey, at: endpoint)
+        }
+    }
+
+    /// Connects, runs `body`, and closes in order; when `body` throws, or the task is cancelled, the channel is aborted
+    /// instead. Throws what `body` throws, and what ``close(_:reason:afterPeerFinished:)`` throws.
+    public static func withConnection<Provider: CryptoProvider, Result>(
+        to endpoint: Endpoint, _ configuration: Configuration<Provider>,
+        options: TransportOptions = TransportOptions(), _ body: (SecureChannel) async throws -> Result
+    ) async throws -> Result {
+        let channel = try await connect(to: endpoint, configuration, options: options)
+        let result: Result
+        do {
+            result = try await body(channel)
+        } catch {
+            channel.abort(error is CancellationError ? .noError : .internalError)
+            throw error
+        }
+        try await channel.close()
+        return result
+    }
+}
+
+extension Session {
+    /// Puts a connection on an open stream; on its event loop.
+    static func begin(
+        _ role: Role, _ configuration: Configuration<Provider>, on transport: any NIOCore.Channel, endpoint: Endpoint?,
+        observer: any SessionObserver
+    ) throws -> Session<Provider> {
+        let session = try Session(role, configuration, endpoint: endpoint, eventLoop: transport.eventLoop)
+        let handler = SecureChannelHandler(session: session, configuration, observer: observer)
+        try transport.pipeline.syncOperations.addHandler(handler)
+        return session
+    }
+}
+
+extension Judge {
+    /// Says which key was expected and which came, when that was the reason.
+    func explain(_ error: any Error, presented: PublicKey?, at endpoint: Endpoint) -> any Error {
+        guard let known, let presented, !known.names(sameKeyAs: presented),
+            let failed = error as? SecureChannelError, failed.code == .identityRejected
+        else { return error }
+        return SecureChannelError(.keyChanged(known: known, presented: presented), at: endpoint)
+    }
+}

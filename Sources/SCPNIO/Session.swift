@@ -1,0 +1,170 @@
+internal import NIOConcurrencyHelpers
+internal import NIOCore
+internal import SCP
+
+/// A connection's engine, shared by the event loop that moves its bytes and the tasks that use its messages.
+///
+/// One lock guards it. A task that sends or receives calls the engine itself, under the lock: no hop to the event loop
+/// and back for each message, errors are exact, and a message leaves the engine - and returns its credit - only when
+/// somebody asked for it. What the engine wants to write is fetched by the event loop, which is woken once for any
+/// number of calls. The lock is held for one buffer's work at most.
+final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
+    // Sendable: what is mutable is touched under `lock` only. Entry points take it; what they call expects it held.
+    typealias Handler = SecureChannelHandler<Provider>
+
+    let eventLoop: any EventLoop
+    let endpoint: Endpoint?
+    let allocator = ByteBufferAllocator()
+    let lock = NIOLock()
+
+    var engine: Connection<Provider>
+    var senders = WaitingLine<WaitingSender>()
+    var receivers = WaitingLine<WaitingReceiver>()
+    var establishing = WaitingLine<CheckedContinuation<Peer, any Error>>()
+    var closing = WaitingLine<CheckedContinuation<Closure, any Error>>()
+    var isCloseRequested = false
+    var lastTicket: UInt64 = 0
+    var outcome: Closure?
+    var hasPeerFinished = false
+
+    /// Who writes what the engine has to say; nil before the transport is there and after it is gone.
+    var driver: NIOLoopBound<Handler>?
+    var isPumpDue = false
+    /// Charges of messages read since the driver last asked the engine for frames, and how many make it ask again.
+    var consumed = 0
+    let creditStep: Int
+    /// Reliable messages accepted, and confirmed through the last number of each channel.
+    var accepted = 0
+    var delivered: [SCP.Channel: UInt64] = [:]
+
+    init(
+        _ role: Role, _ configuration: Configuration<Provider>, endpoint: Endpoint?, eventLoop: any EventLoop
+    ) throws(ConfigurationError) {
+        self.eventLoop = eventLoop
+        self.endpoint = endpoint
+        let limits = configuration.limits
+        creditStep = min(limits.connectionCredit, limits.channelCredit) / 8
+        engine = try Connection(role, configuration, at: Instant(eventLoop.now))
+    }
+
+    var now: Instant { Instant(eventLoop.now) }
+
+    // MARK: Views
+
+    var view: SessionView {
+        lock.withLock {
+            SessionView(
+                peer: engine.peer, statistics: engine.statistics, identifier: engine.sessionIdentifier,
+                outcome: outcome, undelivered: undelivered)
+        }
+    }
+
+    var undelivered: Int {
+        if case .clean = outcome { return 0 }
+        var confirmed = 0
+        for through in delivered.values { confirmed += Int(clamping: through &+ 1) }
+        return max(0, accepted - confirmed)
+    }
+
+    var endError: SecureChannelError? {
+        outcome.map { SecureChannelError.end($0, at: endpoint, undelivered: undelivered) }
+    }
+
+    // MARK: Beginning and end
+
+    func established() async throws -> Peer {
+        let ticket = lock.withLock { nextTicket() }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let result: Result<Peer, any Error>? = lock.withLock {
+                    if let peer = engine.peer { return .success(peer) }
+                    if let endError { return .failure(endError) }
+                    if Task.isCancelled { return .failure(CancellationError()) }
+                    establishing.append(continuation, ticket: ticket)
+                    return nil
+                }
+                if let result { continuation.resume(with: result) }
+            }
+        } onCancel: {
+            lock.withLock { establishing.remove(ticket) }?.resume(throwing: CancellationError())
+        }
+    }
+
+    func closed() async throws -> Closure {
+        let ticket = lock.withLock { nextTicket() }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let result: Result<Closure, any Error>? = lock.withLock {
+                    if let outcome { return .success(outcome) }
+                    if Task.isCancelled { return .failure(CancellationError()) }
+                    closing.append(continuation, ticket: ticket)
+                    return nil
+                }
+                if let result { continuation.resume(with: result) }
+            }
+        } onCancel: {
+            lock.withLock { closing.remove(ticket) }?.resume(throwing: CancellationError())
+        }
+    }
+
+    func nextTicket() -> UInt64 {
+        lastTicket += 1
+        return lastTicket
+    }
+
+    // MARK: Commands
+
+    func command(_ body: () -> Void) {
+        let wake = lock.withLock {
+            body()
+            return requestPump()
+        }
+        pump(wake)
+    }
+
+    func close(_ code: ErrorCode, reason: String, afterPeerFinished: Bool) {
+        command {
+            isCloseRequested = true
+            engine.close(code, reason: reason, afterPeerFinished: afterPeerFinished, at: now)
+        }
+    }
+
+    func abandon() {
+        command {
+            if !isCloseRequested, outcome == nil { engine.abort(.noError, at: now) }
+        }
+    }
+
+    func abort(_ code: ErrorCode, reason: String) { command { engine.abort(code, reason: reason, at: now) } }
+    func finish() { command { engine.finish(at: now) } }
+    func ping() { command { engine.ping(at: now) } }
+    func rotateKeys() { command { engine.rotateKeys(at: now) } }
+    func resolveIdentity(_ decision: IdentityDecision) { command { engine.resolveIdentity(decision, at: now) } }
+
+    func cancel(_ message: MessageID, on channel: SCP.Channel, code: ErrorCode) -> Bool {
+        var isCancelled = false
+        command { isCancelled = engine.cancel(message, on: channel, code: code, at: now) }
+        return isCancelled
+    }
+
+    func refuse(_ message: MessageID, on channel: SCP.Channel, code: ErrorCode) {
+        command { engine.refuse(message, on: channel, code: code, at: now) }
+    }
+
+    func closeTransport(after delay: Duration) {
+        guard let driver = lock.withLock({ driver }) else { return }
+        eventLoop.scheduleTask(in: TimeAmount(delay)) { driver.value.closeTransport() }
+    }
+
+    /// Notes that the driver must ask the engine; returns the driver when it has to be told.
+    func requestPump() -> NIOLoopBound<Handler>? {
+        guard !isPumpDue, let driver else { return nil }
+        isPumpDue = true
+        return driver
+    }
+
+    func pump(_ driver: NIOLoopBound<Handler>?) {
+        guard let driver else { return }
+        eventLoop.execute { driver.value.pump() }
+    }
+}

@@ -1,0 +1,8 @@
+internal import SCP
+
+/// Who is told what happens on a connection, on its event loop: logs, metrics, a server's book of clients.
+protocol SessionObserver: Sendable {
+    func observe(_ event: Event, of session: any AnySession)
+    /// From time to time, and whenever a timer was due.
+    func observeTick(of session: any AnySession)
+}

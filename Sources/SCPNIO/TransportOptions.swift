@@ -1,0 +1,37 @@
+public import Logging
+public import NIOCore
+internal import NIOPosix
+internal import SCP
+
+/// What surrounds a connection, where the protocol's own ``SCP/Configuration`` ends.
+public struct TransportOptions: Sendable {
+    /// Where sockets are served; NIO's shared group by default.
+    public var eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+    /// Told about connections at `info` and below, never about keys' secrets or messages; the task's by default.
+    public var logger: Logger
+    /// Keys by address, for trust on first use; only for connecting. With one, the configuration's identity policy is
+    /// not asked: a known key must match, and a stranger's is taken (or asked about) and remembered.
+    public var trustStore: (any TrustStore)?
+    /// Decides on keys, where the identity policy is `.ask`, and on strangers where there is a trust store.
+    public var askPeer: PeerDecision?
+    /// Sizes of the kernel's socket buffers in bytes; nil leaves them to the kernel.
+    public var socketSendBuffer: Int?
+    public var socketReceiveBuffer: Int?
+
+    public init() { logger = .current }
+}
+
+/// What a server allows.
+public struct ServerOptions: Sendable {
+    public var transport = TransportOptions()
+    /// Connections at once; more are closed as they come, without a byte. 1,024 by default.
+    public var maximumConnections = 1_024
+    /// Of these, connections whose peer has not been accepted yet; 256 by default.
+    public var maximumUnauthenticatedConnections = 256
+    /// Connections that the kernel holds until they are accepted.
+    public var backlog = 256
+    /// How long clients have, when the server ends, to take what was sent and confirm the close.
+    public var shutdownTime: Duration = .seconds(5)
+
+    public init() {}
+}

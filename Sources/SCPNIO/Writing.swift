@@ -1,0 +1,110 @@
+internal import NIOCore
+internal import SCP
+
+/// What the handler holds for the transport.
+struct Writing {
+    /// Room for one frame of the usual limit.
+    static let bufferSize = 65_536 + 64
+    /// Buffers kept for the next round; they go when the connection falls quiet.
+    private static let maximumSpares = 4
+
+    /// Bytes given to the channel that the transport has not taken.
+    var unwritten = 0
+    /// The engine was not asked for all it has to say, because the transport is behind.
+    var isHeldBack = false
+    /// The write side is to be shut down once everything is written.
+    var endsOutput = false
+    /// The connection is over, and the last frames are still on their way into the transport.
+    var isLingering = false
+    /// A buffer that waits for the next, so that the last one carries the promise.
+    var held: ByteBuffer?
+    /// Bytes written since the last flush.
+    var batch = 0
+    private var spares: [ByteBuffer] = []
+
+    /// An empty buffer: one that the transport is done with, or a new one.
+    mutating func takeBuffer(_ allocator: ByteBufferAllocator, capacity: Int) -> ByteBuffer {
+        for index in spares.indices where spares[index].capacity >= capacity {
+            let isFree: Void? = spares[index].modifyIfUniquelyOwned { $0.clear() }
+            if isFree != nil {
+                let last = spares.count - 1
+                spares.swapAt(index, last)
+                return spares.removeLast()
+            }
+        }
+        return allocator.buffer(capacity: capacity)
+    }
+
+    /// Keeps a second reference to a buffer that is being written, or an unused one.
+    mutating func keep(_ buffer: ByteBuffer) {
+        if spares.count < Writing.maximumSpares { spares.append(buffer) }
+    }
+
+    mutating func releaseSpares() { spares = [] }
+}
+
+extension SecureChannelHandler {
+    /// Asks the engine for frames and gives them to the channel.
+    func transmit(_ context: ChannelHandlerContext) {
+        var capacity = Writing.bufferSize
+        while true {
+            var buffer = writing.takeBuffer(context.channel.allocator, capacity: capacity)
+            let result = session.transmit(into: &buffer, capacity: capacity, unwritten: writing.unwritten)
+            let count = buffer.readableBytes
+            writing.keep(buffer)
+            if count > 0 { write(buffer, context) }
+            switch result {
+            case .outputFull(let needed):
+                capacity = max(Writing.bufferSize, needed)
+            case .endOfStream:
+                writing.endsOutput = true
+            case .nothing, .wrote:
+                writing.isHeldBack = writing.unwritten > writeHighWater
+                return
+            }
+        }
+    }
+
+    private func write(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+        writing.unwritten += buffer.readableBytes
+        writing.batch += buffer.readableBytes
+        if let held = writing.held { context.write(wrapOutboundOut(held), promise: nil) }
+        writing.held = buffer
+    }
+
+    /// One flush for everything that this round wrote, and one promise that tells when the transport has taken it.
+    func flushWrites(_ context: ChannelHandlerContext) {
+        if let last = writing.held {
+            writing.held = nil
+            let count = writing.batch
+            writing.batch = 0
+            let promise = context.eventLoop.makePromise(of: Void.self)
+            promise.futureResult.assumeIsolated().whenComplete { _ in self.didWrite(count) }
+            context.writeAndFlush(wrapOutboundOut(last), promise: promise)
+        } else if writing.endsOutput, writing.unwritten == 0 {
+            endOutput()
+        }
+    }
+
+    private func didWrite(_ count: Int) {
+        writing.unwritten -= count
+        if writing.isHeldBack { schedulePump() }
+        guard writing.unwritten == 0 else { return }
+        if writing.isLingering { return closeTransport() }
+        if writing.endsOutput { endOutput() }
+    }
+
+    private func endOutput() {
+        writing.endsOutput = false
+        context?.close(mode: .output, promise: nil)
+    }
+
+    /// The connection is over: the transport follows, once it has taken the last frames.
+    func finishTransport(_ context: ChannelHandlerContext) {
+        if writing.unwritten > 0, context.channel.isActive {
+            linger(context)
+        } else {
+            closeTransport()
+        }
+    }
+}
