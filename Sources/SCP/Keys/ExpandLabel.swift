@@ -14,6 +14,9 @@ enum KeyDerivation {
     /// The longest label: with the prefix its length is one byte.
     static let maximumLabel = 250
 
+    /// How many bytes can be derived at a time: up to 255 times what the hash gives (RFC 5869 section 2.3).
+    static let outputCounts = 1...8_160
+
     /// `Extract(SALT, input)`.
     static func extract<Provider: CryptoProvider>(
         _ provider: Provider, _ input: Span<UInt8>
@@ -27,7 +30,7 @@ enum KeyDerivation {
     static func expandLabel<Provider: CryptoProvider>(
         _ provider: Provider, _ secret: Secret, _ label: [UInt8], context: Span<UInt8>, count: Int
     ) throws(CryptoError) -> Secret {
-        guard label.count <= maximumLabel, context.count <= 255, (1...8_160).contains(count)
+        guard label.count <= maximumLabel, context.count <= 255, outputCounts.contains(count)
         else { throw .invalidLength }
         let info = [UInt8](capacity: 4 + prefix.count + label.count + context.count) { output in
             output.append(uint16: UInt16(clamping: count))

@@ -34,8 +34,11 @@ struct KeySchedule<Provider: CryptoProvider> {
     /// [SCP-KEY-7]
     func chain() throws(CryptoError) -> Secret { try expand("chain", 32) }
 
-    /// Of the first epoch: what exported keys come from.
-    func exporterSecret() throws(CryptoError) -> Secret { try expand("exporter", 32) }
+    /// Of the first epoch: what the application's keys come from, for the whole connection.
+    /// [SCP-KEY-8]
+    func exporter() throws(CryptoError) -> Exporter<Provider> {
+        Exporter(secret: try expand("exporter", 32), binding: try expand("binding", 32), provider: provider)
+    }
 
     private func expand(_ label: String, _ count: Int) throws(CryptoError) -> Secret {
         try KeyDerivation.expandLabel(provider, master, label, context: hash.span, count: count)

@@ -4,6 +4,9 @@ func array(_ bytes: Span<UInt8>) -> [UInt8] { bytes.indices.map { bytes[$0] } }
 
 func array(_ digest: Digest) -> [UInt8] { array(digest.span) }
 
+/// Of a temporary secret too: the compiler (6.3.1) does not take a span of what a throwing call returns.
+func array(_ secret: Secret) -> [UInt8] { array(secret.bytes) }
+
 /// Bytes from hexadecimal digits; a digit that is none makes the result empty, which no test expects.
 func hexBytes(_ text: String) -> [UInt8] {
     var bytes: [UInt8] = []
