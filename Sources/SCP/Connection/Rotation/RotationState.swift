@@ -33,7 +33,7 @@ struct RotationTerms {
     /// `"SCP/1 rotate" || 0x01 || suite || mode || uint16(n+1) || asker || nonce (8) || h_n`.
     /// [SCP-ROT-6]
     var prologue: [UInt8] {
-        [UInt8](capacity: 57) { output in
+        [UInt8](capacity: 26 + 32) { output in
             output.append([0x53, 0x43, 0x50, 0x2f, 0x31, 0x20, 0x72, 0x6f, 0x74, 0x61, 0x74, 0x65])
             output.append(uint8: FrameHeader.version)
             output.append(uint8: suite.rawValue)
