@@ -69,9 +69,10 @@ import Testing
         }
     }
 
-    @Test func limitOfTheStateHoldsForEpochZero() throws {
-        #expect(throws: WireError(.frameTooLarge, at: 10)) { try parse(header(sequence: 0, length: 101), limit: 100) }
-        #expect(try parse(header(sequence: 0, length: 100), limit: 100).length == 100)
+    // [SCP-FRAME-5]
+    @Test func limitOfTheStateIsNotThatOfEpochZero() throws {
+        #expect(try parse(header(sequence: 0, length: 16_384), limit: 100).length == 16_384)
+        #expect(throws: WireError(.frameTooLarge, at: 10)) { try parse(header(length: 101), limit: 100) }
         #expect(throws: WireError(.frameTooLarge, at: 10)) { try parse(header(length: 16), limit: -1) }
     }
 

@@ -87,6 +87,8 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
         // [SCP-KEY-4]
         if let accessKey, accessKey.count != 32 { throw .accessKey }
         if requiresHello.contains(.accessKey), accessKey == nil { throw .accessKey }
+        // [SCP-PSK-1]
+        if let presharedKeys, !presharedKeys.isValid { throw .presharedKey }
         // [SCP-PSK-4] [SCP-HS-33]
         guard !suites.isEmpty, suites.allSatisfy({ $0.isSupported && $0.usesPSK == (presharedKeys != nil) })
         else { throw .suites }
@@ -105,6 +107,8 @@ public enum ConfigurationError: Error, Equatable, Sendable {
     case limit(Limits.Name)
     /// An access key has 32 bytes, and is needed when one is required.
     case accessKey
+    /// A pre-shared key has 32 bytes.
+    case presharedKey
     /// Suites must be supported and fit the presence of pre-shared keys.
     case suites
     /// An application protocol has 1 to 255 bytes; all together at most 4,096.

@@ -123,6 +123,7 @@ extension Connection {
         phase = .closed
         forgetRotation()
         outbox.discard()
+        inbox.discardUnfinished(isPeerAccepted: peer != nil)
         flight.discard()
         frameBuffer = FrameBuffer()
         timers = Timers()
@@ -136,6 +137,7 @@ extension Connection {
         rotation = .idle
         owedRotation = nil
         wantsRotation = false
+        wishesRotation = false
     }
 
     // MARK: Frames built at once

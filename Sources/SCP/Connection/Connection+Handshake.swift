@@ -81,8 +81,7 @@ extension Connection {
         phase = .established(established)
         timers.handshake = nil
         timers.decision = nil
-        timers.keepsAlive = configuration.timers.keepAlive
-        timers.restart(at: clock)
+        timers.setKeepsAlive(configuration.timers.keepAlive, at: clock)
         counts.handshakeTime = clock.since(startTime)
     }
 
@@ -154,8 +153,7 @@ extension Connection {
         guard let verdict else {
             // [SCP-TIME-3] [SCP-TIME-6]
             timers.decision = clock.advanced(by: configuration.timers.decision)
-            timers.keepsAlive = true
-            timers.restart(at: clock)
+            timers.setKeepsAlive(true, at: clock)
             return events.identityPending(key)
         }
         // [SCP-ID-7]

@@ -88,8 +88,8 @@ extension Connection {
     /// [SCP-FRAME-14]
     private func checkDispatch(_ header: FrameHeader) throws(Violation) {
         if header.sequence.epoch == 0 {
-            if state == .closing { return }  // late, and no business of a session that ends
             guard header.sequence.counter == 0 else { throw Violation(.malformedFrame, kind: .invalidPiece, offset: 4) }
+            if state == .closing { return }  // late, and no business of a session that ends
             guard expectsInHandshake(header.type) else { throw Violation(.unexpectedMessage, offset: 1) }
             return
         }
@@ -100,9 +100,7 @@ extension Connection {
     private func expectsInHandshake(_ type: FrameType) -> Bool {
         switch (phase.state, type) {
         case (.awaitingInit, .handshakeInit), (.waiting, .handshakeResponse), (.halfOpen, .ack): true
-        case (.waiting, .close), (.deciding, .close), (.unconfirmed, .close), (.awaitingInit, .close),
-            (.halfOpen, .close):
-            true
+        case (.waiting, .close), (.deciding, .close), (.unconfirmed, .close), (.halfOpen, .close): true
         default: false
         }
     }
@@ -129,6 +127,8 @@ extension Connection {
         let opened = try phase.open(&frame, at: start, header: header)
         timers.restart(at: clock)
         let isFirst = header.sequence.counter == 0 || opened.isFirstOfEpoch
+        // [SCP-STATE-12] Nothing was asked for yet that could be answered.
+        if state == .unconfirmed, header.type == .handshakeResponse { throw Violation(.unexpectedMessage, offset: 1) }
         // A CLOSE in UNCONF is a refusal, not the sign that the session stands.
         // [SCP-HS-25]
         if state == .unconfirmed, header.type != .close { becomeEstablished() }

@@ -56,6 +56,8 @@ extension Connection {
 
     /// One ACK if one is due, and one DATA frame if there is anything to say.
     private mutating func writeSessionFrames(_ output: inout OutputSpan<UInt8>) throws(Violation) -> Transmit {
+        // [SCP-HS-21] The confirmation goes before everything else, an ACK of what came right behind M3 included.
+        if owesConfirmation { return try writeData(to: &output) }
         var wrote = false
         // [SCP-ACK-8] [SCP-ACK-10]
         if acknowledgements.isDue, let newest = acknowledgements.newest {
@@ -82,6 +84,11 @@ extension Connection {
         }
     }
 
+    /// Whether the responder's first frame of epoch 1 is still to be written.
+    private var owesConfirmation: Bool {
+        mutating get { role == .responder && owed.credit && phase.withKeys { $0.nextSendCounter } == 0 }
+    }
+
     // [SCP-ACK-12] [SCP-FLOW-9]
     private mutating func writeAcknowledgement(
         _ newest: UInt64, to output: inout OutputSpan<UInt8>
@@ -97,6 +104,8 @@ extension Connection {
     private mutating func writeRotation(
         _ message: OwedRotation, to output: inout OutputSpan<UInt8>
     ) throws(Violation) {
+        // [SCP-FRAME-11]
+        guard phase.withKeys({ $0.allowsOrdinaryFrame }) == true else { throw Violation(.keyLimitReached) }
         let start = output.count
         output.append(zeros: FrameHeader.size)
         output.append(message.plaintext)

@@ -27,8 +27,10 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     var owed = OwedRecords()
     var rotation = RotationState<Provider>.idle
     var owedRotation: OwedRotation?
-    /// A rotation is due or wished for, and must wait.
+    /// A rotation is due, and must wait; the next epoch settles it.
     var wantsRotation = false
+    /// A rotation was asked for by the embedder, and must wait; only one that begins afterwards settles it.
+    var wishesRotation = false
     /// Requests of ours and of the peer's: four at once, then one a second.
     var ownRequests: RateBucket
     var peerRequests: RateBucket

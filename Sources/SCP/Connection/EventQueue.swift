@@ -63,11 +63,12 @@ struct EventQueue {
             established = nil
             return .established(peer)
         }
+        // [SCP-STATE-14]
         if showsMessages, let channel = readable.popLast() { return .readable(channel) }
         if let last = delivered.popLast() {
             return .delivered(last.channel, through: MessageID(rawValue: last.message))
         }
-        if !notices.isEmpty { return notices.removeFirst() }
+        if showsMessages, !notices.isEmpty { return notices.removeFirst() }
         if isWritable {
             isWritable = false
             return .writable
@@ -80,7 +81,7 @@ struct EventQueue {
             isRotationStalled = false
             return .rotationStalled
         }
-        if isPeerFinished {
+        if showsMessages, isPeerFinished {
             isPeerFinished = false
             return .peerFinished
         }

@@ -21,6 +21,8 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     private(set) var received = KeyUsage()
     /// Whether a frame under our send epoch has arrived.
     private(set) var isConfirmed = false
+    /// Whether a frame could not be protected: its number is gone, and a stream has none after a missing one.
+    private var isBroken = false
     /// `chain_n` and `h_n` of the newest epoch: what the next rotation is made from.
     private(set) var chain: Secret
     private(set) var hash: Digest
@@ -45,6 +47,17 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     /// Whether a frame other than ACK and CLOSE may still be sent.
     /// [SCP-FRAME-11]
     var allowsOrdinaryFrame: Bool { nextSendCounter <= Constant.lastOrdinaryCounter }
+
+    /// For tests of the limits: as if so much had happened.
+    mutating func pretend(
+        counter: UInt64? = nil, epoch: UInt16? = nil, sent: KeyUsage? = nil, received: KeyUsage? = nil
+    ) {
+        nextSendCounter = counter ?? nextSendCounter
+        self.epoch = epoch ?? self.epoch
+        receiveEpoch = epoch ?? receiveEpoch
+        self.sent = sent ?? self.sent
+        self.received = received ?? self.received
+    }
 
     // MARK: Rotation
 
@@ -96,6 +109,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     mutating func seal(
         _ frame: inout MutableSpan<UInt8>, at start: Int, plaintextCount: Int, type: FrameType
     ) -> Result<UInt64, Violation> {
+        guard !isBroken else { return .failure(Violation(.internalError)) }
         let counter = nextSendCounter
         // [SCP-FRAME-11]
         guard let sequence = SequenceNumber(epoch: epoch, counter: counter) else {
@@ -105,6 +119,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
         do throws(FrameProtectionError) {
             try sending.seal(&frame, at: start, header: header)
         } catch {
+            isBroken = true
             return .failure(Violation(.internalError))
         }
         nextSendCounter = counter + 1

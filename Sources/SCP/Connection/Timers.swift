@@ -30,6 +30,16 @@ struct Timers {
         keepAlive = keepsAlive ? now.advanced(by: idleTimeout / 3) : nil
     }
 
+    /// Turns keep-alive on or off; the idle time goes on as it was.
+    mutating func setKeepsAlive(_ isOn: Bool, at now: Instant) {
+        keepsAlive = isOn
+        if !isOn {
+            keepAlive = nil
+        } else if keepAlive == nil, idleTimeout > .zero {
+            keepAlive = now.advanced(by: idleTimeout / 3)
+        }
+    }
+
     /// The first eliciting frame since the last accepted one restarts the idle time.
     mutating func didSendEliciting(at now: Instant) {
         guard !hasSentEliciting else { return }

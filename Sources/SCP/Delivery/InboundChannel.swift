@@ -33,6 +33,13 @@ struct InboundChannel {
         }
     }
 
+    /// Keeps the `count` newest ranges of finished numbers; whatever is below counts as finished.
+    mutating func forgetOldest(keeping count: Int) {
+        while finished.count > count, let oldest = finished.ranges.first {
+            next = finished.advance(from: oldest.upperBound)
+        }
+    }
+
     /// A later message is finished before its turn.
     mutating func skipLater(_ message: UInt64) {
         finished.insert(message..<message &+ 1)

@@ -6,6 +6,8 @@ struct Inbox {
     static let maximumGaps = 1_024
     /// Ranges of finished ids above the first unfinished one, per unordered channel.
     static let maximumFinishedRanges = 256
+    /// Ranges of numbers seen on an unreliable channel; what lies below them is taken as seen.
+    static let maximumUnreliableRanges = 16
     /// Unread messages of unreliable channels.
     /// [SCP-REC-38]
     static let unreliableMessages = 64
@@ -193,6 +195,13 @@ struct Inbox {
                 return false
             }
             channels[index].next = message.number &+ 1
+        } else {
+            guard !channels[index].hasFinished(message.number) else {
+                dropped &+= 1
+                return false
+            }
+            channels[index].finish(message.number)
+            channels[index].forgetOldest(keeping: Inbox.maximumUnreliableRanges)
         }
         // [SCP-REC-38]
         guard length <= Inbox.unreliableBytes else {
@@ -277,11 +286,18 @@ struct Inbox {
         else { throw Violation(.flowControlViolation) }
         connection.add(amount)
         channels[index].window.add(amount)
+        noteCredit(index)
     }
 
     private mutating func consume(_ amount: UInt64, channel index: Int) {
         connection.consume(amount)
         channels[index].window.consume(amount)
+        noteCredit(index)
+    }
+
+    /// Remembers that the credit of a channel is worth announcing, which a charge can make it as well as a reading.
+    /// [SCP-FLOW-8]
+    private mutating func noteCredit(_ index: Int) {
         if !channels[index].owesCredit,
             channels[index].window.isWorthAnnouncing(threshold: FlowControl.charge(messageLimit))
         {
@@ -305,6 +321,16 @@ struct Inbox {
         spares = []
         ready.trim()
         unreliable.trim()
+    }
+
+    /// Forgets what can never be read any more: the connection is over.
+    mutating func discardUnfinished(isPeerAccepted: Bool) {
+        partials = []
+        gapCount = 0
+        spares = []
+        guard !isPeerAccepted else { return }
+        ready = MessageQueue()
+        unreliable = MessageQueue()
     }
 
     private mutating func take(_ partial: Int) -> PartialMessage {

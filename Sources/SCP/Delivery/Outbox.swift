@@ -144,8 +144,9 @@ struct Outbox {
         let index = channelIndex(channel)
         var charge: UInt64 = 0
         if let started = channels[index].started, started.handle == handle {
-            charge = FlowControl.charge(UInt64(started.sent))
-            let unsent = UInt64(queue.size(handle) - started.sent)
+            // One that was started and of which no piece has left yet was not charged as far as the peer knows.
+            if started.sent > 0 { charge = FlowControl.charge(UInt64(started.sent)) }
+            let unsent = FlowControl.charge(UInt64(queue.size(handle))) - charge
             connection.release(unsent)
             channels[index].window.release(unsent)
             channels[index].started = nil

@@ -67,8 +67,8 @@ public struct FrameHeader: Equatable, Sendable {
 
     /// Reads the 14 bytes at `offset` and makes the checks that need nothing else, in the order of [SCP-FRAME-14].
     ///
-    /// - Parameter limit: the largest payload accepted in the present state; epoch-0 frames have `handshakeLimit`
-    ///   besides, whatever is passed.
+    /// - Parameter limit: the largest payload accepted in the present state from epoch 1 on; epoch-0 frames have
+    ///   `handshakeLimit`, whatever is passed.
     /// - Throws: `truncated`, `unsupportedVersion`, `unknownType`, `frameTooLarge`, `frameTooShort`.
     /// [SCP-FRAME-14]
     public static func parse(
@@ -87,7 +87,7 @@ public struct FrameHeader: Equatable, Sendable {
         let position = reader.position
         let wireLength = try reader.readUInt32()
         // [SCP-FRAME-4] [SCP-FRAME-5]
-        let bound = sequence.epoch == 0 ? min(limit, handshakeLimit) : limit
+        let bound = sequence.epoch == 0 ? handshakeLimit : limit
         guard let length = Int(exactly: wireLength), length <= bound else {
             throw WireError(.frameTooLarge, at: position)
         }

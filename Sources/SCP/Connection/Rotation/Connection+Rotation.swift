@@ -3,7 +3,7 @@ extension Connection {
     public mutating func rotateKeys(at now: Instant) {
         setClock(now)
         switch state {
-        case .unconfirmed, .held, .established: wantsRotation = true
+        case .unconfirmed, .held, .established: wishesRotation = true
         default: break
         }
     }
@@ -14,12 +14,13 @@ extension Connection {
         guard state == .established, closeIntent == nil, !rotation.isAsking else { return }
         guard let keys = rotationView, !keys.isAnswering else { return }
         if keys.isDue(rotationSettings) { wantsRotation = true }
-        guard wantsRotation, keys.isConfirmed, keys.isSettled else { return }
+        guard wantsRotation || wishesRotation, keys.isConfirmed, keys.isSettled else { return }
         // [SCP-ROT-19]
         guard keys.epoch < UInt16.max else { throw Violation(.keyLimitReached) }
         // [SCP-ROT-18]
         guard ownRequests.take(at: clock) else { return }
         wantsRotation = false
+        wishesRotation = false
         do throws(NoiseError) {
             let mode = configuration.rotation.mode
             let nonce = try randomNonce()
@@ -65,6 +66,7 @@ extension Connection {
             let answer = try noise.write(payload: Span())
             let schedule = try noise.schedule()
             try install { [role] keys throws(CryptoError) in try keys.prepare(schedule, role: role) }
+            wishesRotation = false
             owedRotation = OwedRotation(
                 type: .handshakeResponse,
                 plaintext: RotationMessage.encoded(
