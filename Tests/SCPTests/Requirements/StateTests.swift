@@ -7,23 +7,23 @@ import Testing
     enum Place: CaseIterable {
         case waiting, deciding, unconfirmed, awaiting, halfOpen, held, initiator, responder, closing, draining
 
-        func make() throws -> HostilePeer {
+        func make() throws -> ForgingPeer {
             switch self {
-            case .waiting: return try HostilePeer(.initiator, at: .start)
-            case .deciding: return try HostilePeer(.initiator, at: .responseDelivered) { $0.identityPolicy = .ask }
-            case .unconfirmed: return try HostilePeer(.initiator, at: .responseDelivered)
-            case .awaiting: return try HostilePeer(.responder, at: .start)
-            case .halfOpen: return try HostilePeer(.responder, at: .initDelivered)
-            case .held: return try HostilePeer(.responder, at: .acknowledgementDelivered) { $0.identityPolicy = .ask }
-            case .initiator: return try HostilePeer(.initiator)
-            case .responder: return try HostilePeer(.responder)
+            case .waiting: return try ForgingPeer(.initiator, at: .start)
+            case .deciding: return try ForgingPeer(.initiator, at: .responseDelivered) { $0.identityPolicy = .ask }
+            case .unconfirmed: return try ForgingPeer(.initiator, at: .responseDelivered)
+            case .awaiting: return try ForgingPeer(.responder, at: .start)
+            case .halfOpen: return try ForgingPeer(.responder, at: .initDelivered)
+            case .held: return try ForgingPeer(.responder, at: .acknowledgementDelivered) { $0.identityPolicy = .ask }
+            case .initiator: return try ForgingPeer(.initiator)
+            case .responder: return try ForgingPeer(.responder)
             case .closing:
-                var peer = try HostilePeer()
+                var peer = try ForgingPeer()
                 peer.engine.close(at: peer.now)
                 _ = peer.listen()
                 return peer
             case .draining:
-                var peer = try HostilePeer()
+                var peer = try ForgingPeer()
                 try peer.sayClose()
                 return peer
             }
@@ -61,7 +61,7 @@ import Testing
         for type in FrameType.allCases where accepted[place]?.contains(type) != true {
             var peer = try place.make()
             let before = peer.engine.state
-            let frame = HostilePeer.handshakeFrame(type, [UInt8](repeating: 0, count: 60))
+            let frame = ForgingPeer.handshakeFrame(type, [UInt8](repeating: 0, count: 60))
             let code = codeThrown { () throws(ConnectionError) in try peer.hand(frame) }
             switch place {
             case .closing, .draining:
@@ -103,7 +103,7 @@ import Testing
         try ack.acknowledge(0)
         #expect(ack.engine.state == .established)
         var rotating = try Place.unconfirmed.make()
-        try rotating.say(.handshakeInit, HostilePeer.rotation(target: 2))
+        try rotating.say(.handshakeInit, ForgingPeer.rotation(target: 2))
         #expect(rotating.engine.state == .established)
         #expect(rotating.listen().contains { $0.type == .handshakeResponse })
     }
@@ -112,14 +112,14 @@ import Testing
     @Test func answersBeforeTheConfirmationAreUnexpected() throws {
         var peer = try Place.unconfirmed.make()
         let code = codeThrown { () throws(ConnectionError) in
-            try peer.say(.handshakeResponse, HostilePeer.rotation(target: 1))
+            try peer.say(.handshakeResponse, ForgingPeer.rotation(target: 1))
         }
         #expect(code == .unexpectedMessage)
     }
 
     // [SCP-STATE-7] [SCP-STATE-14] [SCP-STATE-18] Nothing of a peer on whom nobody has decided is shown.
     @Test func heldConnectionsBufferAndShowNothing() throws {
-        var peer = try HostilePeer(.responder, at: .acknowledgementDelivered) { settings in
+        var peer = try ForgingPeer(.responder, at: .acknowledgementDelivered) { settings in
             settings.identityPolicy = .ask
         }
         _ = peer.listen()
@@ -263,7 +263,7 @@ import Testing
     @Test(arguments: [Place.waiting, .awaiting, .halfOpen, .responder, .closing])
     func countersOfEpochZero(place: Place) throws {
         var peer = try place.make()
-        let frame = HostilePeer.handshakeFrame(.data, [UInt8](repeating: 0, count: 60), counter: 1)
+        let frame = ForgingPeer.handshakeFrame(.data, [UInt8](repeating: 0, count: 60), counter: 1)
         let code = codeThrown { () throws(ConnectionError) in try peer.hand(frame) }
         #expect(code == .malformedFrame)
     }

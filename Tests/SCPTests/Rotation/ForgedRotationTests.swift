@@ -4,12 +4,12 @@ import SCPSimulation
 import Testing
 
 /// Rotation against a peer that says what it likes.
-@Suite struct HostileRotationTests {
+@Suite struct ForgedRotationTests {
     // [SCP-ROT-5] [SCP-ROT-10] [SCP-ROT-16] [SCP-ROT-14]
     @Test(arguments: [RotationMode.ephemeral])
     func requestIsAnsweredUnderTheOldKeys(mode: RotationMode) throws {
-        var peer = try HostilePeer()
-        try peer.say(.handshakeInit, HostilePeer.rotation(target: 2, nonce: 77, mode: mode))
+        var peer = try ForgingPeer()
+        try peer.say(.handshakeInit, ForgingPeer.rotation(target: 2, nonce: 77, mode: mode))
         let heard = peer.listen()
         let answer = try #require(heard.first { $0.type == .handshakeResponse })
         #expect(answer.epoch == 1)
@@ -27,8 +27,8 @@ import Testing
 
     // [SCP-ROT-14] [SCP-ROT-17] The old receive keys are gone with the first frame under the new ones.
     @Test func oldEpochAfterTheSwitchIsRefused() throws {
-        var peer = try HostilePeer()
-        try peer.say(.handshakeInit, HostilePeer.rotation(target: 2))
+        var peer = try ForgingPeer()
+        try peer.say(.handshakeInit, ForgingPeer.rotation(target: 2))
         _ = peer.listen()
         try peer.say(.ping, epoch: 1)  // still good: nothing has come under 2
         try peer.say(.ping, epoch: 2)
@@ -40,16 +40,16 @@ import Testing
     // [SCP-ROT-9] [SCP-ROT-13]
     @Test(arguments: [FrameType.handshakeInit, .handshakeResponse])
     func staleMessagesAreAcknowledgedAndIgnored(type: FrameType) throws {
-        var peer = try HostilePeer()
-        try peer.say(type, HostilePeer.rotation(target: 1))
+        var peer = try ForgingPeer()
+        try peer.say(type, ForgingPeer.rotation(target: 1))
         let heard = peer.listen()
         #expect(heard.map(\.type) == [.ack])
         #expect(heard.first?.acknowledgement?.largest == peer.counter - 1)
         #expect(peer.engine.state == .established)
         // While a request has been answered, its repetition is stale too.
-        try peer.say(.handshakeInit, HostilePeer.rotation(target: 2))
+        try peer.say(.handshakeInit, ForgingPeer.rotation(target: 2))
         #expect(peer.listen().contains { $0.type == .handshakeResponse })
-        try peer.say(type, HostilePeer.rotation(target: 2))
+        try peer.say(type, ForgingPeer.rotation(target: 2))
         #expect(peer.listen().map(\.type) == [.ack])
     }
 
@@ -60,9 +60,9 @@ import Testing
     ])
     func unaskedTargetsAreFatal(type: FrameType, target: UInt16, expected: ErrorCode) throws {
         for victim in [Role.initiator, .responder] {
-            var peer = try HostilePeer(victim)
+            var peer = try ForgingPeer(victim)
             let code = codeThrown { () throws(ConnectionError) in
-                try peer.say(type, HostilePeer.rotation(target: target))
+                try peer.say(type, ForgingPeer.rotation(target: target))
             }
             #expect(code == expected)
             let heard = peer.listen()
@@ -74,9 +74,9 @@ import Testing
     // [SCP-ROT-12] Sending turns with the answer; the old send keys are of no use any more.
     @Test(arguments: [Role.initiator, .responder])
     func answerTurnsSending(victim: Role) throws {
-        var peer = try HostilePeer(victim)
+        var peer = try ForgingPeer(victim)
         let nonce = try peer.letAsk()
-        try peer.say(.handshakeResponse, HostilePeer.rotation(target: 2, nonce: nonce))
+        try peer.say(.handshakeResponse, ForgingPeer.rotation(target: 2, nonce: nonce))
         let heard = peer.listen()
         #expect(heard.map(\.type) == [.ack, .data])
         #expect(heard.allSatisfy { $0.epoch == 2 })
@@ -90,16 +90,16 @@ import Testing
 
     // [SCP-ROT-5] [SCP-ROT-13]
     @Test func answersThatDoNotFitTheRequestAreFatal() throws {
-        var peer = try HostilePeer(.initiator)
+        var peer = try ForgingPeer(.initiator)
         let first = try peer.letAsk()
         let foreign = codeThrown { () throws(ConnectionError) in
-            try peer.say(.handshakeResponse, HostilePeer.rotation(target: 2, nonce: first ^ 1))
+            try peer.say(.handshakeResponse, ForgingPeer.rotation(target: 2, nonce: first ^ 1))
         }
         #expect(foreign == .unexpectedMessage)
-        var other = try HostilePeer(.initiator)
+        var other = try ForgingPeer(.initiator)
         let second = try other.letAsk()
         let mode = codeThrown { () throws(ConnectionError) in
-            try other.say(.handshakeResponse, HostilePeer.rotation(target: 2, nonce: second, mode: .authenticated))
+            try other.say(.handshakeResponse, ForgingPeer.rotation(target: 2, nonce: second, mode: .authenticated))
         }
         #expect(mode == .rotationFailed)
     }
@@ -108,13 +108,13 @@ import Testing
     @Test(arguments: [Role.initiator, .responder])
     func badNoiseMessagesFailTheRotation(asker: Role) throws {
         for fault in 0..<3 {
-            var peer = try HostilePeer(.initiator)
+            var peer = try ForgingPeer(.initiator)
             var nonce: UInt64 = 5
             if asker == .initiator {
                 nonce = try peer.letAsk()
             }
             // A key of low order, the same with its top bit set, and a tag that is wrong.
-            var message = HostilePeer.rotation(target: 2, nonce: nonce, key: fault < 2 ? 0 : 9)
+            var message = ForgingPeer.rotation(target: 2, nonce: nonce, key: fault < 2 ? 0 : 9)
             if fault == 1 { message[14 + 31] = 0x80 }
             if fault == 2 { message[message.count - 1] ^= 1 }
             let code = codeThrown { () throws(ConnectionError) in
@@ -128,7 +128,7 @@ import Testing
     // [SCP-ROT-3] [SCP-ROT-4]
     @Test(arguments: [FrameType.handshakeInit, .handshakeResponse])
     func badFormatsAreTold(type: FrameType) throws {
-        let good = HostilePeer.rotation(target: 2)
+        let good = ForgingPeer.rotation(target: 2)
         var cases: [(bytes: [UInt8], code: ErrorCode)] = [
             (good + [0], .malformedFrame), (Array(good.dropLast()), .malformedFrame), ([], .malformedFrame),
         ]
@@ -141,7 +141,7 @@ import Testing
             cases.append((bytes, code))
         }
         for (bytes, expected) in cases {
-            var peer = try HostilePeer()
+            var peer = try ForgingPeer()
             let code = codeThrown { () throws(ConnectionError) in try peer.say(type, bytes) }
             #expect(code == expected, "\(bytes)")
         }
@@ -149,26 +149,26 @@ import Testing
 
     // [SCP-ROT-18]
     @Test func moreThanFourRequestsAtOnceAreTooMany() throws {
-        var peer = try HostilePeer()
-        for _ in 0..<4 { try peer.say(.handshakeInit, HostilePeer.rotation(target: 1)) }
+        var peer = try ForgingPeer()
+        for _ in 0..<4 { try peer.say(.handshakeInit, ForgingPeer.rotation(target: 1)) }
         peer.wait(.seconds(1))
-        try peer.say(.handshakeInit, HostilePeer.rotation(target: 1))
+        try peer.say(.handshakeInit, ForgingPeer.rotation(target: 1))
         let code = codeThrown { () throws(ConnectionError) in
-            try peer.say(.handshakeInit, HostilePeer.rotation(target: 1))
+            try peer.say(.handshakeInit, ForgingPeer.rotation(target: 1))
         }
         #expect(code == .rateLimited)
     }
 
     // [SCP-ROT-18] [SCP-ROT-8] Our own requests keep to the same measure, and a wish is remembered, one at most.
     @Test func ownRequestsAreMeasured() throws {
-        var peer = try HostilePeer(.initiator)
+        var peer = try ForgingPeer(.initiator)
         var requests = 0
         for round in 0..<8 {
             peer.engine.rotateKeys(at: peer.now)
             peer.engine.rotateKeys(at: peer.now)
             guard let request = peer.listen().first(where: { $0.type == .handshakeInit })?.rotation else { continue }
             requests += 1
-            try peer.say(.handshakeResponse, HostilePeer.rotation(target: request.target, nonce: request.nonce),
+            try peer.say(.handshakeResponse, ForgingPeer.rotation(target: request.target, nonce: request.nonce),
                 epoch: request.target - 1)
             _ = peer.listen()
             try peer.say(.ping, epoch: request.target)
@@ -182,17 +182,17 @@ import Testing
     // [SCP-ROT-8] A wish spoken while another rotation is under way gets its own.
     @Test(arguments: [Role.initiator, .responder])
     func wishDuringARotationIsRemembered(victim: Role) throws {
-        var peer = try HostilePeer(victim)
+        var peer = try ForgingPeer(victim)
         let nonce = try peer.letAsk()
         peer.engine.rotateKeys(at: peer.now)
         #expect(!peer.listen().contains { $0.type == .handshakeInit })
-        try peer.say(.handshakeResponse, HostilePeer.rotation(target: 2, nonce: nonce))
+        try peer.say(.handshakeResponse, ForgingPeer.rotation(target: 2, nonce: nonce))
         // [SCP-ROT-2] Nothing has come under the new epoch yet.
         #expect(!peer.listen().contains { $0.type == .handshakeInit })
         try peer.say(.ping, epoch: 2)
         #expect(peer.listen().first { $0.type == .handshakeInit }?.rotation?.target == 3)
-        var answerer = try HostilePeer(victim)
-        try answerer.say(.handshakeInit, HostilePeer.rotation(target: 2))
+        var answerer = try ForgingPeer(victim)
+        try answerer.say(.handshakeInit, ForgingPeer.rotation(target: 2))
         answerer.engine.rotateKeys(at: answerer.now)
         #expect(!answerer.listen().contains { $0.type == .handshakeInit })
         try answerer.say(.ping, epoch: 2)
@@ -201,7 +201,7 @@ import Testing
 
     // [SCP-ROT-15] [SCP-TIME-17]
     @Test func unansweredRequestIsToldAndNothingElse() throws {
-        var peer = try HostilePeer(.initiator)
+        var peer = try ForgingPeer(.initiator)
         _ = try peer.letAsk()
         peer.wait(.milliseconds(9_999))
         #expect(!peer.events().contains(.rotationStalled))
@@ -217,19 +217,19 @@ import Testing
 
     // [SCP-ROT-10] Crossing requests: that of the connection's initiator is the one that lives.
     @Test func crossingRequestOfTheResponderYields() throws {
-        var initiator = try HostilePeer(.initiator)
+        var initiator = try ForgingPeer(.initiator)
         let first = try initiator.letAsk()
-        try initiator.say(.handshakeInit, HostilePeer.rotation(target: 2, nonce: 1))
+        try initiator.say(.handshakeInit, ForgingPeer.rotation(target: 2, nonce: 1))
         #expect(initiator.listen().map(\.type) == [.ack])
-        try initiator.say(.handshakeResponse, HostilePeer.rotation(target: 2, nonce: first))
+        try initiator.say(.handshakeResponse, ForgingPeer.rotation(target: 2, nonce: first))
         #expect(initiator.listen().allSatisfy { $0.epoch == 2 })
-        var responder = try HostilePeer(.responder)
+        var responder = try ForgingPeer(.responder)
         let second = try responder.letAsk()
-        try responder.say(.handshakeInit, HostilePeer.rotation(target: 2, nonce: 1))
+        try responder.say(.handshakeInit, ForgingPeer.rotation(target: 2, nonce: 1))
         let answer = responder.listen().first { $0.type == .handshakeResponse }?.rotation
         #expect(answer?.nonce == 1)
         // The answer to the dropped request is too late, and harmless.
-        try responder.say(.handshakeResponse, HostilePeer.rotation(target: 2, nonce: second))
+        try responder.say(.handshakeResponse, ForgingPeer.rotation(target: 2, nonce: second))
         #expect(responder.listen().map(\.type) == [.ack])
         #expect(responder.engine.state == .established)
     }
@@ -237,25 +237,25 @@ import Testing
     // [SCP-STATE-11] [SCP-STATE-12] [SCP-ROT-2]
     @Test(arguments: [FrameType.handshakeInit, .handshakeResponse])
     func heldConnectionsDoNotRotate(type: FrameType) throws {
-        var peer = try HostilePeer(.responder, at: .acknowledgementDelivered) { $0.identityPolicy = .ask }
+        var peer = try ForgingPeer(.responder, at: .acknowledgementDelivered) { $0.identityPolicy = .ask }
         #expect(peer.engine.state == .held)
         peer.engine.rotateKeys(at: peer.now)
         #expect(!peer.listen().contains { $0.type == .handshakeInit })
-        let code = codeThrown { () throws(ConnectionError) in try peer.say(type, HostilePeer.rotation(target: 2)) }
+        let code = codeThrown { () throws(ConnectionError) in try peer.say(type, ForgingPeer.rotation(target: 2)) }
         #expect(code == .unexpectedMessage)
     }
 
     // [SCP-ROT-20]
     @Test func closingConnectionsDoNotRotate() throws {
-        var peer = try HostilePeer()
-        try peer.say(.handshakeInit, HostilePeer.rotation(target: 2))
+        var peer = try ForgingPeer()
+        try peer.say(.handshakeInit, ForgingPeer.rotation(target: 2))
         _ = peer.listen()
         peer.engine.rotateKeys(at: peer.now)
         peer.engine.close(at: peer.now)
         let closing = peer.listen()
         #expect(closing.last?.type == .close)
-        try peer.say(.handshakeInit, HostilePeer.rotation(target: 2))
-        try peer.say(.handshakeResponse, HostilePeer.rotation(target: 9))
+        try peer.say(.handshakeInit, ForgingPeer.rotation(target: 2))
+        try peer.say(.handshakeResponse, ForgingPeer.rotation(target: 9))
         #expect(peer.listen() == [])
         // Frames of both epochs are still read.
         try peer.say(.ping, epoch: 1)
@@ -265,7 +265,7 @@ import Testing
 
     // [SCP-ROT-19]
     @Test func lastEpochIsTheLast() throws {
-        var peer = try HostilePeer()
+        var peer = try ForgingPeer()
         _ = peer.engine.phase.withKeys { $0.pretend(epoch: .max) }
         try peer.say(.ping, epoch: .max)
         peer.engine.rotateKeys(at: peer.now)
@@ -274,11 +274,11 @@ import Testing
 
     // [SCP-ROT-21] [SCP-KEY-13] Nobody holds the old chain after the switch, and a secret without owner is wiped.
     @Test func oldChainIsGone() throws {
-        var peer = try HostilePeer(.initiator)
+        var peer = try ForgingPeer(.initiator)
         weak let old = peer.engine.phase.withKeys { $0.chain }
         #expect(old != nil)
         let nonce = try peer.letAsk()
-        try peer.say(.handshakeResponse, HostilePeer.rotation(target: 2, nonce: nonce))
+        try peer.say(.handshakeResponse, ForgingPeer.rotation(target: 2, nonce: nonce))
         _ = peer.listen()
         #expect(old == nil)
     }

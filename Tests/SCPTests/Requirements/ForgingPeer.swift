@@ -4,7 +4,7 @@ import Testing
 
 /// One engine, and in the place of its peer a test that says whatever it likes: with ``ForgeableProvider`` every frame,
 /// protected ones included, can be made by hand.
-struct HostilePeer: ~Copyable {
+struct ForgingPeer: ~Copyable {
     /// How far the handshake goes before the test takes the peer's place.
     enum Stage: Int, Comparable {
         case start, initDelivered, responseDelivered, acknowledgementDelivered, confirmed
