@@ -265,8 +265,10 @@ extension Connection {
     /// [SCP-HS-17] [SCP-HS-18] [SCP-CLOSE-4] [SCP-CLOSE-8] [SCP-CLOSE-11]
     mutating func appendHandshakeClose(_ code: ErrorCode) {
         guard role == .initiator || !configuration.isSilent else { return }
+        // [SCP-CLOSE-10]
+        let list = code == .unsupportedVersion ? [FrameHeader.version] : []
         if let identity = phase.closeIdentity {
-            return appendClose(attempt: identity.attempt, named: identity.named, code, key: identity.key)
+            return appendClose(attempt: identity.attempt, named: identity.named, code, list: list, key: identity.key)
         }
         // Before an INIT was verified only its version is ever refused in words.
         guard code == .unsupportedVersion, state == .awaitingInit else { return }
@@ -274,8 +276,7 @@ extension Connection {
         guard let plain = try? HelloKeys(
             provider: configuration.provider, hello: [], responderKey: nil, accessKey: nil, attempt: none)
         else { return }
-        appendClose(
-            attempt: none, named: .hello([]), code, list: [FrameHeader.version], key: plain.responderToInitiator)
+        appendClose(attempt: none, named: .hello([]), code, list: list, key: plain.responderToInitiator)
     }
 
     private mutating func appendClose(

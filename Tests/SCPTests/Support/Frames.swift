@@ -29,6 +29,14 @@ struct SeenFrame: Equatable {
         return try? CloseFrame.parse(content.span, in: 0..<content.count).code
     }
 
+    /// The versions or suites that a CLOSE of epoch 0 lists.
+    var closeList: [UInt8] {
+        guard type == .close, epoch == 0,
+            let close = try? HandshakeClose.parse(content.span, in: 0..<content.count)
+        else { return [] }
+        return Array(content[close.list])
+    }
+
     /// The records of a DATA frame.
     var records: [Record] {
         var result: [Record] = []

@@ -50,6 +50,12 @@ struct ForgingPeer {
         items = role == .initiator ? [] : itemBytes(0x0c, [1]) + itemBytes(0x0d, [1])
     }
 
+    /// Takes the attempt's hello keys, without a handshake.
+    mutating func introduce(_ attempt: Attempt) throws {
+        self.attempt = attempt
+        helloKeys = try keys(hello)
+    }
+
     // MARK: The handshake of an initiator
 
     mutating func initFrame() throws -> [UInt8] {
