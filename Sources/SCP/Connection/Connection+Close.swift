@@ -105,6 +105,7 @@ extension Connection {
         forgetRotation()
         outbox.discard()
         phase = .draining(Draining())
+        exporter = nil
         timers.stopAll()
         timers.closeWait = clock.advanced(by: configuration.timers.closeWait)
         owesEndOfStream = true
@@ -121,6 +122,7 @@ extension Connection {
     // [SCP-CLOSE-24] [SCP-TIME-15]
     mutating func terminate() {
         phase = .closed
+        exporter = nil
         forgetRotation()
         outbox.discard()
         inbox.discardUnfinished(isPeerAccepted: peer != nil)

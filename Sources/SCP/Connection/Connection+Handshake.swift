@@ -185,6 +185,7 @@ extension Connection {
     private mutating func sessionKeys(_ schedule: KeySchedule<Provider>) throws(Violation) -> SessionKeys<Provider> {
         sessionHash = schedule.hash
         do throws(CryptoError) {
+            exporter = try schedule.exporter()
             return try SessionKeys(schedule, role: role)
         } catch {
             throw Violation(.internalError)

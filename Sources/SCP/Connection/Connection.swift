@@ -47,6 +47,8 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     /// The end of our writing is to be told to the adapter once.
     var owesEndOfStream = false
     var sessionHash: Digest?
+    /// Keys for the application, from epoch 1; forgotten when the session ends.
+    var exporter: Exporter<Provider>?
     /// The largest payload the peer accepts from epoch 1 on.
     var peerFrameLimit = Int(TransportParameters.minimumFrameLimit)
 
@@ -100,6 +102,22 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     /// session is established.
     /// [SCP-KEY-9]
     public var sessionIdentifier: Digest? { peer == nil ? nil : sessionHash }
+
+    /// `length` bytes that only the two ends of this session can derive, the same on both whatever rotates meanwhile
+    /// (RFC 5705 in spirit). Any other label, context or length gives bytes that have nothing to do with these.
+    ///
+    /// - Parameters:
+    ///   - label: what the bytes are for, 1 to 250 bytes of UTF-8, different for each use.
+    ///   - context: any bytes that tell apart the exports for one use.
+    ///   - length: 1 to 8,160.
+    public func exportKey(label: String, context: Span<UInt8>, length: Int) throws(ExportError) -> Secret {
+        guard peer != nil, let exporter else { throw .notConfirmed }
+        return try exporter.export(label: Array(label.utf8), context: context, length: length)
+    }
+
+    /// 32 bytes that stand for this session and no other: what authenticates the application's users binds to them.
+    /// Nil before the session is established and after its end.
+    public var channelBinding: Secret? { peer == nil ? nil : exporter?.binding }
 
     /// Time never goes back.
     /// [SCP-TIME-14]
