@@ -105,7 +105,7 @@ struct StateTable: Sendable {
             ".",
         ],
         // [SCP-STATE-12]
-        .rotationResponse: ["SV", "SV", "UM;established", "SV", "SV", "UM", "UM", ".", ".", "."],
+        .rotationResponse: ["SV", "SV", "UM", "SV", "SV", "UM", "UM", ".", ".", "."],
     ]
 
     static let timers: [TableEvent: [String]] = [

@@ -151,12 +151,12 @@ struct TableStage: ~Copyable {
     /// Protected with the session's keys; where there are none yet, noise under a header of epoch 1.
     private mutating func sealed(_ type: FrameType, _ plaintext: [UInt8]) throws -> [UInt8] {
         if duel.peer.hasSession { return try duel.peer.seal(type, plaintext) }
-        return ForgingPeer.header(type.rawValue, epoch: 1, counter: 0, length: plaintext.count + 16)
+        return HostilePeer.header(type.rawValue, epoch: 1, counter: 0, length: plaintext.count + 16)
             + [UInt8](repeating: 0x55, count: plaintext.count + 48)
     }
 
     private mutating func plainBytes() throws -> [UInt8] {
-        var peer = ForgingPeer(.initiator, fixture)
+        var peer = HostilePeer(.initiator, fixture)
         switch (event, role) {
         case (.initOwn, .initiator): return Frames.split(duel.written).frames.first ?? []
         case (.initOwn, .responder):
@@ -180,7 +180,7 @@ struct TableStage: ~Copyable {
     }
 
     /// The peer with keys for epoch 0, also where nothing has been exchanged yet.
-    private mutating func introduced() throws -> ForgingPeer {
+    private mutating func introduced() throws -> HostilePeer {
         var peer = duel.peer
         guard peer.helloKeys == nil else { return peer }
         if role == .initiator {
@@ -194,7 +194,7 @@ struct TableStage: ~Copyable {
     private mutating func forged(_ type: FrameType, kind: UInt8) throws -> [UInt8] {
         let peer = try introduced()
         let hasCookie = type == .handshakeInit || kind == 1
-        let payload = ForgingPeer.payload(
+        let payload = HostilePeer.payload(
             kind == 0 ? [1] : [], attempt: peer.attempt, kind: kind, hello: peer.hello, piece: kind == 2 ? 1 : 0,
             hasCookie: hasCookie)
         return try peer.plainFrame(type, payload, role == .initiator ? .responderHello : .initiatorHello)

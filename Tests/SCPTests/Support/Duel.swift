@@ -2,11 +2,11 @@ import SCPGcrypt
 
 @testable import SCP
 
-/// One engine against a ``ForgingPeer``, in the state that a test begins with.
+/// One engine against a ``HostilePeer``, in the state that a test begins with.
 struct Duel: ~Copyable {
     let role: Role
     var engine: Connection<GcryptProvider>
-    var peer: ForgingPeer
+    var peer: HostilePeer
     var now: Instant
     /// Everything the engine reported.
     private(set) var events: [Event] = []
@@ -22,9 +22,9 @@ struct Duel: ~Copyable {
     /// An engine at the start of its handshake.
     init(
         _ role: Role, _ fixture: Fixture, at now: Instant = .zero,
-        peer change: (inout ForgingPeer) throws -> Void = { _ in }
+        peer change: (inout HostilePeer) throws -> Void = { _ in }
     ) throws {
-        var peer = ForgingPeer(role.peer, fixture)
+        var peer = HostilePeer(role.peer, fixture)
         try change(&peer)
         let engine = try Connection(role, role == .initiator ? fixture.initiator : fixture.responder, at: now)
         self.role = role
@@ -36,7 +36,7 @@ struct Duel: ~Copyable {
     /// An engine that a genuine handshake, and what follows it, has brought to a state.
     static func at(
         _ state: ConnectionState, _ role: Role, _ fixture: Fixture,
-        peer change: (inout ForgingPeer) throws -> Void = { _ in }
+        peer change: (inout HostilePeer) throws -> Void = { _ in }
     ) throws -> Duel {
         var fixture = fixture
         if state == .deciding { fixture.initiator.identityPolicy = .ask }

@@ -4,7 +4,7 @@ import SCPGcrypt
 
 /// A peer with real keys and no manners: it completes a genuine handshake in either role and then says whatever a test
 /// wants, properly protected or deliberately not. Nothing here checks what it sends.
-struct ForgingPeer {
+struct HostilePeer {
     typealias Provider = GcryptProvider
 
     /// What made the HMAC of a frame of epoch 0.
@@ -133,7 +133,7 @@ struct ForgingPeer {
     /// A frame with a whole message, as its type is due to have it.
     func handshakeFrame(_ type: FrameType, _ message: [UInt8]) throws -> [UInt8] {
         let isInit = type == .handshakeInit
-        let payload = ForgingPeer.payload(
+        let payload = HostilePeer.payload(
             message, attempt: attempt, hello: type == .ack ? [] : hello, hasCookie: isInit)
         let key: Key = isInit ? .initiatorHello : type == .ack ? .finished : .responderHello
         return try plainFrame(type, payload, key)
@@ -152,7 +152,7 @@ struct ForgingPeer {
     /// Any payload in a frame of epoch 0.
     func plainFrame(_ type: FrameType, _ payload: [UInt8], _ key: Key, counter: UInt64 = 0) throws -> [UInt8] {
         try remade(
-            ForgingPeer.header(type.rawValue, epoch: 0, counter: counter, length: payload.count) + payload
+            HostilePeer.header(type.rawValue, epoch: 0, counter: counter, length: payload.count) + payload
                 + [UInt8](repeating: 0, count: 32), key)
     }
 
