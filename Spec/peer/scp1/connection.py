@@ -368,7 +368,7 @@ class Connection:
             if length < wire.TAG:
                 raise malformed("no room for the tag")
             if epoch not in self.receive_epochs or counter != self.next_receive:
-                raise Failure(Code.SEQUENCE_VIOLATION, f"epoch {epoch}, counter {counter}")
+                raise Failure(Code.SEQUENCE_VIOLATION, f"epoch {epoch}, counter {counter} for {self.next_receive}")
         elif counter != 0:
             raise malformed("counter in epoch 0")
         size = wire.HEADER + length + wire.HMAC
