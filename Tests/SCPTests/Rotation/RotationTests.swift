@@ -123,6 +123,23 @@ import Testing
         #expect(pipe.responder.statistics.epoch == 2)
     }
 
+    /// An initiator that wishes while it is being decided on waits for the credit that says it was accepted: a
+    /// responder in HOLD refuses requests. Found by the second implementation. [SCP-ROT-2]
+    @Test func wishWhileTheResponderDecidesIsDeferred() throws {
+        var fixture = try Fixture()
+        fixture.responder.identityPolicy = .ask
+        var pipe = try fixture.established()
+        #expect(pipe.responder.state == .held)
+        pipe.initiator.rotateKeys(at: pipe.now)
+        pipe.settle()
+        #expect(pipe.responder.state == .held)
+        #expect(pipe.initiator.statistics.epoch == 1)
+        pipe.responder.resolveIdentity(.accept, at: pipe.now)
+        pipe.settle()
+        #expect(pipe.initiator.statistics.epoch == 2)
+        #expect(pipe.responder.statistics.epoch == 2)
+    }
+
     /// The session identifier is the first handshake's, whatever the epoch.
     @Test func sessionIdentifierStays() throws {
         var pipe = try pipe()

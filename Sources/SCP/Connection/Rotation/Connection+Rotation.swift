@@ -15,6 +15,8 @@ extension Connection {
         guard let keys = rotationView, !keys.isAnswering else { return }
         if keys.isDue(rotationSettings) { wantsRotation = true }
         guard wantsRotation || wishesRotation, keys.isConfirmed, keys.isSettled else { return }
+        // A responder that has granted nothing may be holding us, and refuses a request then. [SCP-ROT-2]
+        guard role == .responder || outbox.connection.credit > 0 else { return }
         // [SCP-ROT-19]
         guard keys.epoch < UInt16.max else { throw Violation(.keyLimitReached) }
         // [SCP-ROT-18]
