@@ -434,7 +434,7 @@ class Connection:
         eliciting = True
         if kind == DATA:
             eliciting = self._on_data(wire.parse_records(plaintext))
-        elif self.state != EST and (kind == RESPONSE or self.state != HOLD):
+        elif self.state != EST:
             raise Failure(Code.UNEXPECTED_MESSAGE, f"rotation in {self.state}")
         elif kind == INIT:
             self._on_rotation_request(wire.parse_rotation(plaintext))
@@ -631,7 +631,8 @@ class Connection:
             self._send_ack()
             return True
         may_rotate = (self.state == EST and self.established and self.accepted_in_send_epoch and not self.answering
-                      and self.rotation is None and self.send_epoch == self.installed and not self.closing)
+                      and self.rotation is None and self.send_epoch == self.installed and not self.closing
+                      and (not self.initiator or self.sender.credit > 0))   # [SCP-ROT-2]
         if self.wish is not None and may_rotate:
             self._ask()
             return True
