@@ -63,8 +63,8 @@ struct ResponderHandshake<Provider: CryptoProvider> {
         let prologue = InitMessage.prologue(attempt: verified.attempt, opening: frame, in: message.opening)
         do throws(NoiseError) {
             var noise = try suite.handshake(.responder, configuration, prologue: prologue)
+            // A public key of low order in message 1 fails here, before we make an ephemeral of our own.
             _ = try noise.read(frame.extracting(message.noise))
-            // A public key of low order in message 1 fails here, before there is a RESPONSE.
             let response = try noise.write(payload: configuration.offer(suite).encoded.span)
             guard let bytes = try? HandshakeFrame.message(
                 response, type: .handshakeResponse, attempt: verified.attempt, hello: verified.hello.hello,
