@@ -47,6 +47,7 @@ class Connection:
         self.input, self.output = bytearray(), bytearray()
         self.offset = 0
         self.established, self.outcome, self.failure, self.close_code = False, None, None, None
+        self.close_sent = None   # epoch and code
         self.attempt = None
         self.idle_send_restart = False
         self.peer_key = self.protocol = self.hello = self.finished = self.noise = self.sender = None
@@ -672,9 +673,13 @@ class Connection:
         """[SCP-CLOSE-13]; after a fatal error too"""
         if self.next_receive:
             self._send_ack()
-        self.close_counter = self._send(CLOSE, wire.encode_close(code, reason))
+        self.close_counter = self._write_close(code, reason)
         self.close_code, self.closing, self.state = code, None, CLOSING
         self.timers = {"wait": self.now + 3}
+
+    def _write_close(self, code, reason=""):
+        self.close_sent = (self.send_epoch, code)
+        return self._send(CLOSE, wire.encode_close(code, reason))
 
     def _close0(self, code):
         """[SCP-HS-12], [SCP-HS-17], [SCP-HS-18], [SCP-CLOSE-4]"""
@@ -694,6 +699,7 @@ class Connection:
         elif code == Code.UNSUPPORTED_SUITE:
             listed = bytes([self.suite])
         self._epoch0_frame(CLOSE, wire.close0_payload(attempt, key, code, listed), secret)
+        self.close_sent = (0, code)
 
     def _fail(self, failure):
         """[SCP-CLOSE-20]"""
@@ -705,7 +711,7 @@ class Connection:
             if wire.may_be_sent(failure.code, 0):
                 self._close0(failure.code)
         elif state != CLOSING and wire.may_be_sent(failure.code, 1):
-            self._send(CLOSE, wire.encode_close(failure.code))
+            self._write_close(failure.code)
         self._over("unconfirmed" if state == CLOSING else "failed", failure.code)
 
     def _over(self, outcome, code):

@@ -1,1 +1,347 @@
-def main(d): pass
+"""check-vectors: every value of Spec/Vectors is computed again from its inputs and compared."""
+
+import json
+import os
+import sys
+
+from . import wire
+from .connection import Config, Connection
+from .keys import (DirectionKeys, EpochKeys, Noise, export, hello_ikm, hello_keys, mac, point, public_key,
+                   rotation_name, rotation_prologue)
+from .wire import TYPES, Failure
+
+
+class Mismatch(Exception):
+    pass
+
+
+def same(name, found, given):
+    found = found.hex() if isinstance(found, bytes) else found
+    if found != given:
+        raise Mismatch(f"{name}: computed {found}, given {given}")
+
+
+def fields(name, obj, required, optional=""):
+    """The members of an object. One that is missing or not known is a mismatch."""
+    required, optional = required.split(), optional.split()
+    missing, unknown = set(required) - set(obj), set(obj) - set(required) - set(optional)
+    if missing or unknown:
+        raise Mismatch(f"{name}: missing {sorted(missing)}, unknown {sorted(unknown)}")
+    return [obj.get(key) for key in required + optional]
+
+
+def hexbytes(text, size=None):
+    data = bytes.fromhex(text)
+    if text != data.hex() or size not in (None, len(data)):
+        raise Mismatch(f"not {size or ''} bytes in lower-case hexadecimal digits: {text}")
+    return data
+
+
+# Contents of frames
+
+def to_json(value):
+    """What the parsers of wire.py give, in the form of the README"""
+    if isinstance(value, dict):
+        keep = value if value.get("record") == "extension" else {k: v for k, v in value.items() if k != "type"}
+        return {k: to_json(v) for k, v in keep.items()}
+    if isinstance(value, list):
+        return [to_json(v) for v in value]
+    if isinstance(value, tuple):
+        return {"number": value[0], "mode": value[1]}
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def decode(kind, plaintext):
+    if kind == wire.DATA:
+        return {"records": wire.parse_records(plaintext)}
+    parse = {wire.ACK: wire.parse_ack, wire.CLOSE: wire.parse_close}
+    return parse.get(kind, wire.parse_rotation)(plaintext)
+
+
+def encode(kind, c):
+    if kind == wire.DATA:
+        return b"".join(wire.encode_record(r) for r in c["records"])
+    if kind == wire.ACK:
+        return wire.encode_ack(c["largest"], c["credit"])
+    if kind == wire.CLOSE:
+        return wire.encode_close(c["code"], c["reason"])
+    return wire.encode_rotation(c["target"], c["nonce"], c["mode"], c["bytes"])
+
+
+def traffic_keys(name, obj):
+    key, mac_key, iv = fields(name, obj, "key mac iv")
+    return DirectionKeys(hexbytes(key, 32), hexbytes(mac_key, 32), hexbytes(iv, 12))
+
+
+def check_frame(case, named=False):
+    """A frame of epoch 1 or later; its parts are returned."""
+    direction, kind, epoch, counter, keys, plaintext, contents, nonce, frame, canonical, *_ = fields(
+        "frame", case, "direction type epoch counter keys plaintext contents nonce frame",
+        "canonical" + (" name note" if named else ""))
+    if direction not in ("i2r", "r2i"):
+        raise Mismatch("direction")
+    keys, plain, kind = traffic_keys("keys", keys), hexbytes(plaintext), TYPES[kind]
+    same("nonce", keys.nonce(epoch, counter), nonce)
+    same("frame", keys.protect(kind, epoch, counter, plain), frame)
+    same("opened", keys.open(epoch, counter, hexbytes(frame)), plaintext)
+    decoded = decode(kind, plain)
+    same("contents", to_json(decoded), contents)
+    if canonical is not False:
+        same("encoded", encode(kind, decoded), plaintext)
+    return direction, kind, epoch, counter, keys, decoded
+
+
+def same_epoch_keys(epoch, given):
+    i2r, r2i = fields("keys", given, "i2r r2i")
+    for name, ours, theirs in (("i2r", epoch.i2r, i2r), ("r2i", epoch.r2i, r2i)):
+        for part, value in zip(("key", "mac", "iv"), fields(name, theirs, "key mac iv")):
+            same(f"{name} {part}", getattr(ours, part), value)
+
+
+# Sessions
+
+def read_list(items):
+    pairs = [fields("item", item, "id value") for item in items]
+    return [(i, hexbytes(value)) for i, value in pairs]
+
+
+class Session:
+    """The inputs of a connection, and the connections that they make."""
+
+    def __init__(self, obj, options=None):
+        (self.suite, attempt, self.hello, access, psk, initiator, responder, m3_items, protocols) = fields(
+            "session", obj, "suite attempt hello accessKey psk initiator responder m3Items", "protocols")
+        self.options = options or {}
+        fields("options", self.options, "",
+               "ask silent requiresHello receiverAccessKey receiverPSK pinned allowsItself rotation")
+        self.attempt, self.access, self.psk = hexbytes(attempt, 8), hexbytes(access), hexbytes(psk)
+        if bool(self.psk) != bool(self.suite & 0x80) or bool(self.access) < bool(self.hello & 2):
+            raise Mismatch("suite and psk, or hello and access key, do not fit")
+        self.m3_items = read_list(m3_items)
+        names = fields("protocols", protocols or {"initiator": [], "responder": []}, "initiator responder")
+        self.parties = {}
+        for role, party, name in (("initiator", initiator, names[0]), ("responder", responder, names[1])):
+            static, public, ephemeral, ephemeral_public, items = fields(
+                role, party, "static staticPublic ephemeral ephemeralPublic list")
+            same(f"{role} public key", public_key(hexbytes(static, 32)), public)
+            same(f"{role} ephemeral key", public_key(hexbytes(ephemeral, 32)), ephemeral_public)
+            self.parties[role] = hexbytes(static), hexbytes(ephemeral), read_list(items), name
+        self.responder_public = public_key(self.parties["responder"][0])
+
+    def connection(self, role, receiver=False):
+        static, ephemeral, items, protocols = self.parties[role]
+        o, initiator = self.options if receiver else {}, role == "initiator"
+        pinned = hexbytes(o["pinned"], 32) if "pinned" in o else None
+        rotation = None
+        if "rotation" in o:
+            nonce, secret = fields("rotation", o["rotation"], "nonce ephemeral")
+            rotation = hexbytes(nonce, 8), hexbytes(secret, 32)
+        return Connection(Config(
+            initiator, static, decide=lambda key: pinned is None or point(key) == point(pinned),
+            asks=o.get("ask", False), responder_key=self.responder_public if initiator and self.hello & 1 else None,
+            access_key=hexbytes(o["receiverAccessKey"]) if "receiverAccessKey" in o
+            else self.access if not initiator or self.hello & 2 else None,
+            requires_hello=o.get("requiresHello", 0), protocols=protocols, items=items,
+            m3_items=self.m3_items if initiator else None, silent=o.get("silent", False),
+            psk=(hexbytes(o["receiverPSK"], 32) if "receiverPSK" in o else self.psk) or None,
+            allows_itself=o.get("allowsItself", False), attempt=self.attempt, ephemeral=ephemeral, rotation=rotation))
+
+
+def check_message(name, given, frame, sender, start, payload):
+    """One message of a handshake; `sender` has just written it."""
+    message, noise, plain, h, ck, bytes_ = fields(name, given, "message noise payload h ck frame")
+    same(f"{name} frame", frame, bytes_)
+    size = int.from_bytes(frame[25:27], "big")
+    body = frame[start:start + size]
+    same(f"{name} message", body, message)
+    same(f"{name} Noise message", body[-len(hexbytes(noise)):], noise)
+    same(f"{name} payload", payload, plain)
+    same(f"{name} h", sender.noise.h, h)
+    same(f"{name} ck", sender.noise.ck, ck)
+    return message, noise
+
+
+def take(connection):
+    data = bytes(connection.output)
+    connection.output.clear()
+    return data
+
+
+def check_handshake(case):
+    (_, session, prologue, hello, m1, m2, m3, finished, split, master, keys, chain, exporter, binding, _, exports,
+     confirmation, confirmation_ack) = fields(
+        "case", case, "name session prologue helloKeys m1 m2 m3 finished split master keys chain exporter binding",
+        "note exports confirmation confirmationAck")
+    s = Session(session)
+    initiator, responder = s.connection("initiator"), s.connection("responder")
+    parameters = wire.encode_list(s.parties["initiator"][2])
+    message, noise = check_message("m1", m1, take(initiator), initiator, 61, b"")
+    same("m1 form", bytes([s.suite]) + len(parameters).to_bytes(2, "big") + parameters + hexbytes(noise), message)
+    same("prologue", b"SCP/1\x01" + s.attempt + hexbytes(message)[:3 + len(parameters)], prologue)
+    ikm, i2r, r2i = fields("helloKeys", hello, "ikm i2r r2i")
+    same("hello ikm", hello_ikm(s.hello, s.responder_public, s.access), ikm)
+    for name, found, given in zip(("i2r", "r2i"), hello_keys(s.hello, s.responder_public, s.access, s.attempt),
+                                  (i2r, r2i)):
+        same(f"hello {name}", found, given)
+    responder.receive(hexbytes(m1["frame"]))
+    check_message("m2", m2, take(responder), responder, 29, wire.encode_list(s.parties["responder"][2]))
+    initiator.receive(hexbytes(m2["frame"]))
+    same("finished", initiator.finished, finished)
+    items = s.m3_items
+    check_message("m3", m3, take(initiator), initiator, 29, wire.encode_list(items))
+    responder.receive(hexbytes(m3["frame"]))
+    same("failures", (initiator.failure, responder.failure), (None, None))
+    for name, found, given in zip(("k1", "k2"), initiator.noise.split(), fields("split", split, "k1 k2")):
+        same(name, found, given)
+    for side in (initiator, responder):
+        epoch = side.epochs[1]
+        same("master", epoch.master, master)
+        same_epoch_keys(epoch, keys)
+        same("chain", epoch.chain, chain)
+        same("exporter", epoch.label("exporter"), exporter)
+        same("binding", epoch.label("binding"), binding)
+    for e in exports or []:
+        label, context, length, output = fields("export", e, "label context length output")
+        same("export", export(hexbytes(exporter), label, hexbytes(context), length), output)
+    for name, frame, side, other in (("r2i", confirmation, initiator, responder),
+                                     ("i2r", confirmation_ack, responder, initiator)):
+        if frame:
+            direction, kind, number, counter, its_keys, contents = check_frame(frame)
+            same("confirmation", [direction, number, counter, its_keys], [name, 1, 0, getattr(epoch, name)])
+            if side is initiator and (kind != wire.DATA or contents["records"][0]["record"] != "credit"):
+                raise Mismatch("the confirmation has no credit")
+            side.receive(hexbytes(frame["frame"]))
+            same("confirmed", side.failure, None)
+    if confirmation:
+        same("established", [initiator.established, responder.established], [True, True])
+
+
+def check_rotation(case):
+    (_, suite, mode, n, asker, nonce, h, master, chain, initiator, responder, asker_ephemeral, answerer_ephemeral,
+     prologue, message1, message2, init, response, split, after, _) = fields(
+        "case", case, "name suite mode epoch asker nonce h master chain initiator responder askerEphemeral "
+        "answererEphemeral prologue message1 message2 init response split next", "note")
+    statics = []
+    for role, party in (("initiator", initiator), ("responder", responder)):
+        private, public = fields(role, party, "static staticPublic")
+        same(f"{role} public key", public_key(hexbytes(private, 32)), public)
+        statics.append((hexbytes(private), hexbytes(public)))
+    who = ["initiator", "responder"].index(asker)
+    same("prologue", rotation_prologue(suite, mode, n + 1, who, hexbytes(nonce, 8), hexbytes(h, 32)), prologue)
+    old = EpochKeys(b"", b"", hexbytes(h, 32))   # master is an input here
+    old.master = hexbytes(master, 32)
+    same("chain", old.label("chain"), chain)
+    sides = []
+    for asking, ephemeral in ((True, asker_ephemeral), (False, answerer_ephemeral)):
+        own, other = (statics[who], statics[1 - who]) if asking else (statics[1 - who], statics[who])
+        sides.append(Noise(rotation_name(mode), asking, hexbytes(prologue), static=own[0] if mode else None,
+                           remote=other[1] if mode else None, ephemeral=hexbytes(ephemeral, 32), psk=hexbytes(chain, 32)))
+    bodies = []
+    for name, given, writer, reader in (("message1", message1, *sides), ("message2", message2, *sides[::-1])):
+        noise, hash_, ck = fields(name, given, "noise h ck")
+        bodies.append(writer.write())
+        same(name, bodies[-1], noise)
+        reader.read(hexbytes(noise, 48))
+        for side in sides:
+            same(f"{name} h", side.h, hash_)
+            same(f"{name} ck", side.ck, ck)
+    directions = ["i2r", "r2i"][who], ["i2r", "r2i"][1 - who]
+    for frame, kind, direction, body in zip((init, response), (wire.INIT, wire.RESPONSE), directions, bodies):
+        contents = {"target": n + 1, "nonce": hexbytes(nonce), "mode": mode, "piece": 0, "total": 48, "bytes": body}
+        found = check_frame(frame)
+        keys = DirectionKeys(*(old.label(f"{direction} {part}", size)
+                               for part, size in (("key", 32), ("mac", 32), ("iv", 12))))
+        same("rotation frame", [*found[:3], *found[4:]], [direction, kind, n, keys, contents])
+    for name, found, given in zip(("k1", "k2"), sides[0].split(), fields("split", split, "k1 k2")):
+        same(name, found, given)
+    same("next epoch", n + 1, after.get("epoch"))
+    new = EpochKeys(*sides[1].split(), sides[1].h)
+    _, h, master, keys, chain = fields("next", after, "epoch h master keys chain")
+    same("next h", new.h, h)
+    same("next master", new.master, master)
+    same_epoch_keys(new, keys)
+    same("next chain", new.chain, chain)
+
+
+def check_close(case):
+    if case.get("epoch") != 0:
+        _, _, frames, _ = fields("case", case, "name epoch frames", "note")
+        found = [check_frame(frame) for frame in frames]
+        same("a CLOSE", any(f[1] == wire.CLOSE for f in found), True)
+        return
+    _, _, sender, attempt, key, hmac_key, code, listed, payload, frame, _ = fields(
+        "case", case, "name epoch sender attempt key hmacKey code list payload frame", "note")
+    body = wire.close0_payload(hexbytes(attempt, 8), key, code, hexbytes(listed))
+    same("payload", body, payload)
+    same("parsed", list(wire.parse_close0(body)), [hexbytes(attempt), key, code, hexbytes(listed)])
+    head = wire.header(wire.CLOSE, 0, 0, len(body))
+    same("frame", head + body + mac(hexbytes(hmac_key, 32), head, body), frame)
+    if key == 0:
+        same("hello 0 key", hello_keys(0, None, None, hexbytes(attempt))[sender == "responder"], hmac_key)
+    if not wire.may_be_sent(code, 0) or (sender == "responder" and key == 0x80):
+        raise Mismatch("not allowed in epoch 0")
+
+
+def check_negative(case):
+    _, session, receiver, state, before, data, error, code, close, requirement, _, options = fields(
+        "case", case, "name session receiver state before input error code close requirement", "note options")
+    same("error", wire.code_name(code), error)
+    s = Session(session, options)
+    data = hexbytes(data)
+    for size in (len(data) or 1, 1):   # at once, and byte by byte: [SCP-FRAME-15]
+        c = s.connection(receiver, receiver=True)
+        for step in before:
+            run_step(c, step)
+            same("failure before", c.failure, None)
+        same("state", c.state, state)
+        take(c)
+        c.close_sent = None
+        for at in range(0, len(data), size):
+            c.receive(data[at:at + size])
+        same("failure", c.failure and int(c.failure.code), code)
+        same("CLOSE", c.close_sent and (min(c.close_sent[0], 1), int(c.close_sent[1])),
+             None if close is None else (close, code))
+
+
+def run_step(c, step):
+    if "receive" in step:
+        c.receive(hexbytes(*fields("step", step, "receive")))
+        return
+    do = step.get("do")
+    if do == "send":
+        _, channel, data = fields("step", step, "do channel bytes")
+        c.send(hexbytes(data), tuple(fields("channel", channel, "number mode")))
+    else:
+        fields("step", step, "do")
+        {"close": c.close, "finish": c.finish, "rotate": c.rotate, "accept": lambda: c.decide(True),
+         "reject": lambda: c.decide(False)}[do]()
+
+
+CHECKS = {"handshake": check_handshake, "frames": lambda case: check_frame(case, named=True),
+          "rotation": check_rotation, "close": check_close, "negative": check_negative}
+
+
+def main(directory):
+    passed, failed = 0, 0
+    for kind, check in CHECKS.items():
+        path = os.path.join(directory, f"{kind}.json")
+        if not os.path.exists(path):
+            print(f"{path} is missing")
+            failed += 1
+            continue
+        with open(path, encoding="utf-8") as file:
+            schema, its_kind, cases, _ = fields(path, json.load(file), "schema kind cases", "note")
+        same("schema", [schema, its_kind], [1, kind])
+        names = [case["name"] for case in cases]
+        for name in {n for n in names if names.count(n) > 1}:
+            failed += 1
+            print(f"{kind}: two cases are named {name}")
+        for case in cases:
+            try:
+                check(case)
+                passed += 1
+            except (Mismatch, Failure, ValueError, KeyError, TypeError, AttributeError) as error:
+                failed += 1
+                print(f"{kind}: {case.get('name')}: {type(error).__name__}: {error}", file=sys.stderr)
+    print(f"check-vectors: {passed} passed, {failed} failed")
+    return 1 if failed else 0
