@@ -16,7 +16,7 @@ final class Admission: Sendable {
         maximumUnauthenticated = options.maximumUnauthenticatedConnections
     }
 
-    /// Nil when there are too many.
+    /// Nil when there are too many. [SCP-STREAM-9]
     func admit() -> Ticket? {
         let isAdmitted = counts.withLockedValue { counts in
             guard counts.connections < maximumConnections, counts.unauthenticated < maximumUnauthenticated

@@ -3,6 +3,7 @@ import SCPSimulation
 import Testing
 
 @Suite struct HandshakeTests {
+    // [SCP-ID-1] [SCP-KEY-9]
     @Test func bothSidesAreEstablishedAndAgree() throws {
         let fixture = try Fixture()
         var pipe = try fixture.pipe()
@@ -26,6 +27,7 @@ import Testing
         #expect(pipe.initiator.readText(at: pipe.now) == "and back")
     }
 
+    // [SCP-FRAME-15]
     @Test(arguments: [1, 2, 13, 14, 15, 61, 62, 63, 1_000])
     func anySegmentationGivesTheSame(segment: Int) throws {
         var pipe = try Fixture().pipe()
@@ -40,5 +42,16 @@ import Testing
         #expect(pipe.events[.initiator]?.last == .closed(.clean))
         #expect(pipe.events[.responder]?.last == .closed(.byPeer(.noError, reason: [])))
         #expect(pipe.initiator.state == .closed && pipe.responder.state == .closed)
+    }
+
+    // [SCP-STREAM-3] [SCP-STREAM-1]
+    @Test(arguments: [1, 100, 400, 3_000])
+    func smallBuffersLoseNothing(size: Int) throws {
+        var pipe = try Fixture().pipe()
+        pipe.outputSize = size
+        let message = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        _ = try pipe.initiator.send(message.span, at: pipe.now)
+        pipe.settle(segment: 777)
+        #expect(pipe.responder.readBytes(at: pipe.now) == message)
     }
 }
