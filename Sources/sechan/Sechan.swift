@@ -9,7 +9,7 @@ struct Sechan: AsyncParsableCommand {
         commandName: "sechan",
         abstract: "Secure channels between two programs that know each other's public key.",
         discussion: """
-            Addresses: tcp://HOST:PORT, unix:///PATH, stdio:. An IPv6 address stands in brackets.
+            Addresses: tcp://HOST:PORT, unix:///PATH. An IPv6 address stands in brackets.
 
             Results go to standard output, words for people to standard error; --json writes one object a line.
 
@@ -22,6 +22,10 @@ struct Sechan: AsyncParsableCommand {
               NO_COLOR         no colours on the terminal
             """,
         version: "sechan \(version) (SCP/1)",
-        subcommands: [Keygen.self, Pubkey.self, Fingerprint.self, Trust.self, Doctor.self]
+        subcommands: [
+            Keygen.self, Pubkey.self, Fingerprint.self, Trust.self, Listen.self, Connect.self, PipeVerb.self,
+            Bench.self,
+            Doctor.self,
+        ]
     )
 }

@@ -20,4 +20,13 @@ extension GcryptProvider {
             throw Failure(error)
         }
     }
+
+    /// A provider for verbs that make channels.
+    static func forChannels() throws(Failure) -> GcryptProvider {
+        do throws(GcryptError) {
+            return try GcryptProvider()
+        } catch {
+            throw Failure(error)
+        }
+    }
 }

@@ -1,5 +1,5 @@
 /// A value of a JSON object (RFC 8259); numbers are integers, so no reader loses digits.
-enum JSONValue: Equatable {
+enum JSONValue: Equatable, Sendable {
     case string(String)
     case integer(Int)
     case boolean(Bool)
@@ -44,7 +44,7 @@ enum JSONValue: Equatable {
 }
 
 /// One line of `--json` output: an object whose first members are the version of the format and the kind of record.
-struct JSONRecord {
+struct JSONRecord: Sendable {
     /// Raised when a member changes its meaning or goes away; new members may come at any time.
     static let version = 1
 

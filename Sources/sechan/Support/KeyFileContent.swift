@@ -79,11 +79,31 @@ struct KeyFileContent {
         return .publicKeys(publicKeys)
     }
 
-    private func refuseIfOpenToOthers() throws(Failure) {
+    /// The one pre-shared key of the file: 32 bytes in Base64 on a line of their own.
+    func presharedKey() throws(Failure) -> Secret {
+        var secret: Secret?
+        var number = 0
+        var start = 0
+        while start < count {
+            number += 1
+            let end = lineEnd(from: start)
+            defer { start = end + 1 }
+            guard let first = firstOfWord(from: start, to: end), bytes.bytes[first] != UInt8(ascii: "#") else {
+                continue
+            }
+            guard secret == nil else { throw malformed(number, "a second key") }
+            secret = try thirtyTwoBytes(from: first, to: end, line: number, "the pre-shared key")
+        }
+        guard let secret else { throw Failure(.configuration, "\(path) holds no key") }
+        try refuseIfOpenToOthers("a pre-shared key")
+        return secret
+    }
+
+    private func refuseIfOpenToOthers(_ kind: String = "a private key") throws(Failure) {
         guard let status, status.isOpenToOthers else { return }
         throw Failure(
             .configuration,
-            "\(path) is a private key that others may read or write (mode \(status.octalPermissions)): not used",
+            "\(path) is \(kind) that others may read or write (mode \(status.octalPermissions)): not used",
             remedy: "If nobody has read it: chmod 600 '\(path)'. Else make a new key with `sechan keygen`.")
     }
 
@@ -91,13 +111,19 @@ struct KeyFileContent {
         guard let first = firstOfWord(from: start, to: end), first > start else {
             throw malformed(line, "the private key is missing")
         }
+        return try thirtyTwoBytes(from: first, to: end, line: line, "the private key")
+    }
+
+    private func thirtyTwoBytes(
+        from first: Int, to end: Int, line: Int, _ name: String
+    ) throws(Failure) -> Secret {
         var last = end
         while last > first, isBlank(bytes.bytes[last - 1]) { last -= 1 }
         let scalar = Secret(count: PublicKey.size)
         let isValid = scalar.withMutableBytes { output in
             Base64.decode(bytes.bytes.extracting(first..<last), into: &output)
         }
-        guard isValid else { throw malformed(line, "the private key is not 32 bytes in Base64 (44 characters)") }
+        guard isValid else { throw malformed(line, "\(name) is not 32 bytes in Base64 (44 characters)") }
         return scalar
     }
 

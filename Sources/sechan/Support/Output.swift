@@ -9,7 +9,11 @@ struct Output: Sendable {
         static func < (left: Verbosity, right: Verbosity) -> Bool { left.rawValue < right.rawValue }
     }
 
+    /// Where records go: standard error for a verb whose standard output is somebody's data.
+    enum Records: Sendable { case output, errors }
+
     let isJSON: Bool
+    var records = Records.output
     let verbosity: Verbosity
     let usesColor: Bool
     /// Whether people watch standard error, so that progress makes sense.
@@ -26,12 +30,40 @@ struct Output: Sendable {
 
     /// The result of a verb: a line of data, or with `--json` a record.
     func result(_ line: String, _ record: JSONRecord) throws(Failure) {
-        let text = isJSON ? record.line : Output.printable(line)
+        guard !isJSON else { return try self.record(record) }
         do {
-            try File.standardOutput.write(text + "\n")
+            try File.standardOutput.write(Output.printable(line) + "\n")
         } catch {
             throw Failure(.ioError, error)
         }
+    }
+
+    /// A record that has no line of data.
+    func record(_ record: JSONRecord) throws(Failure) {
+        guard isJSON else { return }
+        do {
+            switch records {
+            case .output: try File.standardOutput.write(record.line + "\n")
+            case .errors: try File.standardError.write(record.line + "\n")
+            }
+        } catch {
+            throw Failure(.ioError, error)
+        }
+    }
+
+    /// A question, whose answer is typed behind it.
+    func ask(_ text: String) { try? File.standardError.write(Output.printable(text) + " ") }
+
+    /// A line about something under way, over the last one; on a terminal only.
+    func progress(_ text: String) {
+        guard isTerminal, verbosity >= .normal else { return }
+        try? File.standardError.write("\r" + Output.printable(text) + "\u{1b}[K")
+    }
+
+    /// Leaves the last line of progress where it is.
+    func endProgress() {
+        guard isTerminal, verbosity >= .normal else { return }
+        try? File.standardError.write("\n")
     }
 
     /// What people like to know.
@@ -55,7 +87,7 @@ struct Output: Sendable {
                 "message": .string(failure.message), "remedy": .optional(failure.remedy),
             ])
         // The exit status tells the rest when standard output is gone.
-        try? File.standardOutput.write(record.line + "\n")
+        try? self.record(record)
     }
 
     private func tell(_ text: String, after prefix: String = "") {

@@ -1,5 +1,5 @@
 /// Where the command keeps what it remembers.
-struct Paths: Equatable {
+struct Paths: Equatable, Sendable {
     /// The directory of the configuration, absolute.
     let directory: String
 

@@ -53,8 +53,13 @@ struct Progress {
             prefix += 1
         }
         if prefix == 0 { return "\(Int(value)) B" }
-        let tenths = Int((value * 10).rounded())
-        return "\(tenths / 10).\(tenths % 10) \(prefixes[prefix])"
+        return "\(decimal(value)) \(prefixes[prefix])"
+    }
+
+    /// A number that is not negative, with one digit after the point: `1.5`.
+    static func decimal(_ value: Double) -> String {
+        let tenths = Int((min(value, 1e15) * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10)"
     }
 
     /// Seconds as `42 s`, `3 min 20 s` or `5 h 01 min`, rounded up; "a long time" beyond 99 hours.

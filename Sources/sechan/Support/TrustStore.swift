@@ -1,17 +1,20 @@
 import SCP
 
 /// The trust stores in the configuration directory: read whole, replaced whole, one writer at a time.
-struct TrustStore {
+struct TrustStore: Sendable {
     private static let retryMilliseconds: UInt32 = 20
 
     let paths: Paths
     /// How long a writer waits for another one.
     var lockTimeout = Duration.seconds(10)
+    /// A file that takes the place of the usual ones.
+    var otherPath: String?
 
     func path(of kind: TrustFile.Kind) -> String {
+        if let otherPath { return otherPath }
         switch kind {
-        case .knownPeers: paths.knownPeers
-        case .authorizedPeers: paths.authorizedPeers
+        case .knownPeers: return paths.knownPeers
+        case .authorizedPeers: return paths.authorizedPeers
         }
     }
 

@@ -73,6 +73,13 @@ struct File: ~Copyable {
         return FileStatus(information)
     }
 
+    /// Bytes from here to the end of a regular file; nil when the end is not known.
+    func remainingSize() -> UInt64? {
+        guard let status = try? status(), status.isRegular else { return nil }
+        let position = lseek(descriptor, 0, SEEK_CUR)
+        return position < 0 ? nil : UInt64(max(0, status.size - Int(position)))
+    }
+
     func setPermissions(_ mode: UInt32) throws(SystemError) {
         guard fchmod(descriptor, mode_t(mode)) == 0 else { throw .last("change the permissions of", path) }
     }
@@ -110,6 +117,23 @@ struct File: ~Copyable {
         }
     }
 
+    /// Reads what there is, at most `limit` bytes; nothing at the end.
+    func read(upTo limit: Int) throws(SystemError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: limit)
+        while true {
+            do throws(SystemError) {
+                var span = bytes.mutableSpan
+                let count = try read(into: &span, from: 0)
+                bytes.removeLast(limit - count)
+                return bytes
+            } catch {
+                // Somebody made the descriptor non-blocking.
+                guard error.number == EAGAIN else { throw error }
+                wait(for: POLLIN)
+            }
+        }
+    }
+
     /// The whole content, into memory that wipes itself, and how many bytes of it were filled.
     ///
     /// Nil when the file is longer than `limit` bytes.
@@ -143,17 +167,26 @@ struct File: ~Copyable {
             if count >= 0 {
                 written += count
             } else if errno == EAGAIN {
-                awaitWritable()
+                wait(for: POLLOUT)
             } else if errno != EINTR {
                 throw .last("write to", path)
             }
         }
     }
 
-    /// Waits until a descriptor that somebody made non-blocking takes bytes again.
-    private func awaitWritable() {
-        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    /// Waits until a descriptor that somebody made non-blocking has bytes, or takes them again.
+    private func wait(for events: Int32) {
+        var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
         _ = unsafe poll(&entry, 1, -1)
+    }
+
+    /// Closes standard output, and tells what the system says then. `/dev/null` takes the descriptor's place.
+    static func closeStandardOutput() throws(SystemError) {
+        let last = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
+        guard last >= 0 else { throw .last("close", "standard output") }
+        let null = try open("/dev/null", O_RDONLY, mode: 0, operation: "open")
+        guard dup2(null.descriptor, STDOUT_FILENO) >= 0 else { throw .last("close", "standard output") }
+        guard close(last) == 0 else { throw .last("close", "standard output") }
     }
 
     func write(_ text: String) throws(SystemError) {

@@ -1,3 +1,5 @@
+import Dispatch
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -108,6 +110,45 @@ enum SystemCalls {
         guard unsafe sigaction(SIGINT, nil, &current) == 0, !isIgnored(current) else { return }
         signal(SIGINT) { _ in _exit(ExitStatus.interrupted.rawValue) }
     }
+
+    /// Signals from now on, as they come; a signal that somebody set to "ignore" stays ignored.
+    static func signals(_ numbers: [Int32]) -> AsyncStream<Int32> {
+        AsyncStream { continuation in
+            var ends: [Int32] = [-1, -1]
+            guard unsafe pipe(&ends) == 0 else { return continuation.finish() }
+            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            unsafe signalPipe = ends[1]
+            for number in numbers {
+                var current = sigaction()
+                guard unsafe sigaction(number, nil, &current) == 0, !isIgnored(current) else { continue }
+                signal(number) { number in
+                    // A handler may do next to nothing; a write to a pipe is allowed.
+                    let saved = errno
+                    var byte = UInt8(truncatingIfNeeded: number)
+                    _ = unsafe write(SystemCalls.signalPipe, &byte, 1)
+                    errno = saved
+                }
+            }
+            let end = ends[0]
+            DispatchQueue(label: "sechan.signals").async {
+                while true {
+                    var byte: UInt8 = 0
+                    let count = unsafe read(end, &byte, 1)
+                    if count == 1 {
+                        continuation.yield(Int32(byte))
+                    } else if count == 0 || errno != EINTR {
+                        return continuation.finish()
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where the handlers of ``signals(_:)`` write; set before they are.
+    nonisolated(unsafe) private static var signalPipe: Int32 = -1
+
+    /// Ends the process without anything in it having a say.
+    static func exitAtOnce(_ status: Int32) -> Never { _exit(status) }
 
     private static func isIgnored(_ action: sigaction) -> Bool {
         #if canImport(Darwin)

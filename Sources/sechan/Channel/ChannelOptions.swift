@@ -1,0 +1,94 @@
+import ArgumentParser
+import SCP
+
+/// A time on the command line: seconds, with a fraction if need be.
+struct Seconds: ExpressibleByArgument, Equatable {
+    /// Over eleven days: nobody waits longer, and every sum of times fits.
+    static let limit = 1_000_000.0
+
+    let duration: Duration
+
+    init(_ duration: Duration) { self.duration = duration }
+
+    init?(argument: String) {
+        guard let value = Double(argument), value >= 0, value <= Seconds.limit else { return nil }
+        duration = .seconds(value)
+    }
+
+    var defaultValueDescription: String { Progress.decimal(duration.inSeconds) }
+}
+
+/// What a channel needs at either end.
+struct ChannelOptions: ParsableArguments {
+    @Option(
+        name: .shortAndLong, help: "The private key that says who we are, instead of this user's identity.",
+        completion: .file())
+    var identity: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A file with a key that both sides share besides: 32 random bytes in Base64.", valueName: "file"),
+        completion: .file())
+    var psk: String?
+
+    @Option(help: "Seconds that connecting may take, and then the handshake.")
+    var timeout = Seconds(.seconds(10))
+
+    @Option(help: "Seconds without a sign of life after which the peer is given up; 0 for none.")
+    var idleTimeout = Seconds(.seconds(30))
+
+    @Option(help: "Replace the keys after this many bytes in one direction.")
+    var rotateBytes: UInt64?
+
+    @Option(help: "Replace the keys after this many seconds.")
+    var rotateSeconds: Seconds?
+
+    func validate() throws {
+        if timeout.duration == .zero { throw ValidationError("--timeout must be more than 0.") }
+        if rotateBytes == 0 { throw ValidationError("--rotate-bytes must be more than 0.") }
+        if rotateSeconds?.duration == .zero { throw ValidationError("--rotate-seconds must be more than 0.") }
+    }
+
+    /// Reads the keys, and says how channels are to be made.
+    func party() throws(Failure) -> Party {
+        let provider = try Provider.forChannels()
+        let path: String
+        if let identity { path = identity } else { path = try Paths().identity }
+        let key = try KeyFile.load(path, with: provider)
+        var configuration = Configuration(provider: provider, identity: key.privateKey, identityPolicy: .ask)
+        if let psk { configuration.usePresharedKeys(.common(try KeyFileContent.read(psk).presharedKey())) }
+        configuration.timers.handshake = timeout.duration
+        configuration.timers.idle = idleTimeout.duration
+        // Somebody who thinks before he types is no reason to end.
+        configuration.timers.keepAlive = true
+        if let rotateBytes { configuration.rotation.bytes = rotateBytes }
+        if let rotateSeconds { configuration.rotation.age = rotateSeconds.duration }
+        return Party(
+            provider: provider, configuration: configuration, publicKey: key.publicKey,
+            fingerprint: try key.publicKey.fingerprint(provider))
+    }
+}
+
+/// Who we are, and how we make channels.
+struct Party: Sendable {
+    let provider: Provider
+    var configuration: Configuration<Provider>
+    let publicKey: PublicKeyText
+    let fingerprint: String
+}
+
+extension PublicKey {
+    /// The fingerprint for messages to people.
+    func fingerprint(_ provider: Provider) throws(Failure) -> String {
+        try text().fingerprint(provider)
+    }
+
+    /// The key as text, without a comment.
+    func text() throws(Failure) -> PublicKeyText {
+        do throws(PublicKeyText.ParseError) {
+            return try PublicKeyText(canonical, comment: "")
+        } catch {
+            throw Failure(.protocolError, "the peer's key is unfit: \(error)")
+        }
+    }
+}
