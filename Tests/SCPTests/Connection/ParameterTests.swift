@@ -38,7 +38,8 @@ import Testing
         // [SCP-ITEM-7]
         (item(1, 4_096) + item(1, 4_096), .malformedFrame),
         (item(1, 4_096) + varintBytes(1, size: 2) + [1, 0], .malformedFrame),
-        (itemBytes(0x40, [1]) + itemBytes(0x40, [1]), .malformedFrame), (itemBytes(0, []) + itemBytes(0, []), .malformedFrame),
+        (itemBytes(0x40, [1]) + itemBytes(0x40, [1]), .malformedFrame),
+        (itemBytes(0, []) + itemBytes(0, []), .malformedFrame),
         // [SCP-ITEM-8] [SCP-ITEM-11]
         (itemBytes(0x40, [1, 2, 3]), nil), (itemBytes(0x41, []), .malformedFrame),
         (itemBytes(Varint.maximum - 1, []), nil), (itemBytes(Varint.maximum, []), .malformedFrame),
@@ -71,7 +72,8 @@ import Testing
     /// [SCP-ITEM-9] Items that do not belong into M1, and those of M2 in their bounds.
     @Test(arguments: [
         (0x09, [1], true), (0x09, [], false), (0x09, [UInt8](repeating: 1, count: 20), true),
-        (0x09, [UInt8](repeating: 1, count: 21), false), (0x0e, [UInt8](repeating: 1, count: 16), true), (0x0e, [1], false),
+        (0x09, [UInt8](repeating: 1, count: 21), false), (0x0e, [UInt8](repeating: 1, count: 16), true),
+        (0x0e, [1], false),
     ] as [(UInt64, [UInt8], Bool)])
     func itemsOfMessage2Only(id: UInt64, value: [UInt8], isFine: Bool) throws {
         var first = try Duel(.responder, Fixture()) { $0.parameters = itemBytes(id, value) }

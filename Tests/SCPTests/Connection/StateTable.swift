@@ -49,8 +49,8 @@ enum TableState: Int, CaseIterable, Sendable {
 ///     UM SV AF ...       a fatal error with this code
 ///     end CODE           the connection is over with this code, nothing leaves; bytes that caused it throw it
 ///     NEXT frames; events
-///                        the next state (= is the same one), the frames that leave (`fin`: the write side is shut), and
-///                        the events
+///                        the next state (= is the same one), the frames that leave (`fin`: the write side is
+///                        shut), and the events
 struct StateTable: Sendable {
     let rows: [TableEvent: [String]]
 
