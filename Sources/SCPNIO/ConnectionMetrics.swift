@@ -6,12 +6,13 @@ internal import SCP
 /// | label | dimensions | counts |
 /// |---|---|---|
 /// | `scp_connections_opened` | role, transport | sessions established |
-/// | `scp_connections_closed` | role, transport, outcome, code | their ends; outcome is clean, peer, unconfirmed or failed |
+/// | `scp_connections_closed` | role, transport, outcome, code | their ends: clean, peer, unconfirmed, failed |
 /// | `scp_handshakes_failed` | role, transport, code | connections that never became sessions |
-/// | `scp_connections_refused` | transport | connections over a server's limits |
+/// | `scp_connections_refused` | role, transport | connections over a server's limits |
 /// | `scp_handshake_duration` | role, transport | a timer: from the transport to the session |
 /// | `scp_frames`, `scp_bytes`, `scp_messages` | role, transport, direction | traffic; direction is in or out |
 struct ConnectionMetrics: Sendable {
+    private let factory: any MetricsFactory
     private let dimensions: [(String, String)]
     private let framesIn: Counter
     private let framesOut: Counter
@@ -20,23 +21,25 @@ struct ConnectionMetrics: Sendable {
     private let messagesIn: Counter
     private let messagesOut: Counter
 
-    init(role: Role, transport: String) {
+    init(_ factory: any MetricsFactory, role: Role, transport: String) {
+        self.factory = factory
         let common = [("role", role == .initiator ? "initiator" : "responder"), ("transport", transport)]
         dimensions = common
         let into = common + [("direction", "in")]
         let out = common + [("direction", "out")]
-        framesIn = Counter(label: "scp_frames", dimensions: into)
-        framesOut = Counter(label: "scp_frames", dimensions: out)
-        bytesIn = Counter(label: "scp_bytes", dimensions: into)
-        bytesOut = Counter(label: "scp_bytes", dimensions: out)
-        messagesIn = Counter(label: "scp_messages", dimensions: into)
-        messagesOut = Counter(label: "scp_messages", dimensions: out)
+        framesIn = Counter(label: "scp_frames", dimensions: into, factory: factory)
+        framesOut = Counter(label: "scp_frames", dimensions: out, factory: factory)
+        bytesIn = Counter(label: "scp_bytes", dimensions: into, factory: factory)
+        bytesOut = Counter(label: "scp_bytes", dimensions: out, factory: factory)
+        messagesIn = Counter(label: "scp_messages", dimensions: into, factory: factory)
+        messagesOut = Counter(label: "scp_messages", dimensions: out, factory: factory)
     }
 
     func established(after duration: Duration?) {
-        Counter(label: "scp_connections_opened", dimensions: dimensions).increment()
+        Counter(label: "scp_connections_opened", dimensions: dimensions, factory: factory).increment()
         if let duration {
-            Metrics.Timer(label: "scp_handshake_duration", dimensions: dimensions).record(duration: duration)
+            Metrics.Timer(label: "scp_handshake_duration", dimensions: dimensions, factory: factory).record(
+                duration: duration)
         }
     }
 
@@ -49,12 +52,12 @@ struct ConnectionMetrics: Sendable {
             case .failed: "failed"
             }
         let ending = dimensions + [("outcome", outcome), ("code", closure.code.description)]
-        Counter(label: "scp_connections_closed", dimensions: ending).increment()
+        Counter(label: "scp_connections_closed", dimensions: ending, factory: factory).increment()
     }
 
     func handshakeFailed(_ code: ErrorCode) {
         let failing = dimensions + [("code", code.description)]
-        Counter(label: "scp_handshakes_failed", dimensions: failing).increment()
+        Counter(label: "scp_handshakes_failed", dimensions: failing, factory: factory).increment()
     }
 
     func traffic(from before: Statistics, to now: Statistics) {
@@ -66,9 +69,7 @@ struct ConnectionMetrics: Sendable {
         messagesOut.add(before.messagesSent, now.messagesSent)
     }
 
-    static func refused(transport: String) {
-        Counter(label: "scp_connections_refused", dimensions: [("transport", transport)]).increment()
-    }
+    func refused() { Counter(label: "scp_connections_refused", dimensions: dimensions, factory: factory).increment() }
 }
 
 extension Counter {

@@ -1,4 +1,5 @@
 internal import Logging
+internal import NIOConcurrencyHelpers
 internal import NIOCore
 internal import NIOPosix
 internal import SCP
@@ -6,30 +7,37 @@ internal import SCP
 /// A listening socket, and the connections that it accepts.
 final class Listener: Sendable {
     /// An accepted connection whose handshake is under way.
-    struct Client: Sendable {
+    final class Client: Sendable {
         let session: any AnySession
         let remote: Endpoint?
+        private let isServed = NIOLockedValueBox(false)
+
+        init(_ session: any AnySession, remote: Endpoint?) {
+            self.session = session
+            self.remote = remote
+        }
+
+        func serve() { isServed.withLockedValue { $0 = true } }
+
+        /// The server ended before it got to this one.
+        deinit {
+            guard !isServed.withLockedValue({ $0 }) else { return }
+            session.abort(.shuttingDown, reason: "")
+        }
     }
 
     let address: Endpoint
     let clients: AsyncStream<Client>
     private let channel: any NIOCore.Channel
-    private let socketFile: SocketFile?
 
-    private init(
-        _ channel: any NIOCore.Channel, at address: Endpoint, clients: AsyncStream<Client>, socketFile: SocketFile?
-    ) {
+    private init(_ channel: any NIOCore.Channel, at address: Endpoint, clients: AsyncStream<Client>) {
         self.channel = channel
         self.address = address
         self.clients = clients
-        self.socketFile = socketFile
     }
 
-    /// Stops accepting. A Unix-domain socket's file is removed, if it is still ours.
-    func close() async {
-        try? await channel.close().get()
-        await socketFile?.remove()
-    }
+    /// Stops accepting, for good. A Unix-domain socket's file is removed.
+    func close() async { try? await channel.close().get() }
 
     static func bind<Provider: CryptoProvider>(
         _ endpoint: Endpoint, _ configuration: Configuration<Provider>, _ options: ServerOptions
@@ -45,7 +53,6 @@ final class Listener: Sendable {
             }
         let channel: any NIOCore.Channel
         var address = endpoint
-        var socketFile: SocketFile?
         do {
             switch endpoint {
             case .tcp(let host, let port):
@@ -57,14 +64,13 @@ final class Listener: Sendable {
                 address = .tcp(host, channel.localAddress?.port ?? port)
             case .unix(let path):
                 channel = try await SocketFile.bind(bootstrap, path, on: options.transport.eventLoopGroup)
-                socketFile = SocketFile(path)
             }
         } catch {
             continuation.finish()
             throw SecureChannelError.listening(error, endpoint)
         }
         channel.closeFuture.whenComplete { _ in continuation.finish() }
-        return Listener(channel, at: address, clients: clients, socketFile: socketFile)
+        return Listener(channel, at: address, clients: clients)
     }
 }
 
@@ -86,14 +92,14 @@ struct Acceptor<Provider: CryptoProvider>: Sendable {
         self.endpoint = endpoint
         self.clients = clients
         admission = Admission(options)
-        metrics = ConnectionMetrics(role: .responder, transport: endpoint.transport)
+        metrics = ConnectionMetrics(options.transport.metrics, role: .responder, transport: endpoint.transport)
     }
 
     /// Throws, and the stream is closed without a byte, when there are too many.
     func accept(_ child: any NIOCore.Channel) throws {
         let remote = child.remoteAddress.flatMap(Endpoint.init)
         guard let ticket = admission.admit() else {
-            ConnectionMetrics.refused(transport: endpoint.transport)
+            metrics.refused()
             options.transport.logger.info("too many connections: one was refused")
             throw ChannelError.inappropriateOperationForState
         }
@@ -105,7 +111,7 @@ struct Acceptor<Provider: CryptoProvider>: Sendable {
             logger: logger, metrics: metrics, judge: Judge(ask: options.transport.askPeer), ticket: ticket)
         let session = try Session.begin(
             .responder, configuration, on: child, endpoint: remote, observer: monitor)
-        clients.yield(Listener.Client(session: session, remote: remote))
+        clients.yield(Listener.Client(session, remote: remote))
     }
 }
 

@@ -15,6 +15,7 @@ extension SecureChannel {
     public static func connect<Provider: CryptoProvider>(
         to endpoint: Endpoint, _ configuration: Configuration<Provider>, options: TransportOptions = TransportOptions()
     ) async throws -> SecureChannel {
+        try Session.check(configuration, for: endpoint)
         var configuration = configuration
         var judge = Judge(ask: options.askPeer)
         if let store = options.trustStore {
@@ -26,8 +27,8 @@ extension SecureChannel {
         }
         var logger = options.logger
         logger[metadataKey: "remote"] = "\(endpoint)"
-        let monitor = Monitor(
-            logger: logger, metrics: ConnectionMetrics(role: .initiator, transport: endpoint.transport), judge: judge)
+        let metrics = ConnectionMetrics(options.metrics, role: .initiator, transport: endpoint.transport)
+        let monitor = Monitor(logger: logger, metrics: metrics, judge: judge)
 
         let transport = try await Dialing.dial(endpoint, options, timeout: configuration.timers.handshake)
         let session: Session<Provider>
@@ -37,8 +38,10 @@ extension SecureChannel {
             }.get()
         } catch {
             transport.close(promise: nil)
-            guard let error = error as? ConfigurationError else { throw error }
-            throw SecureChannelError(.configuration(error), at: endpoint)
+            if let error = error as? ConfigurationError {
+                throw SecureChannelError(.configuration(error), at: endpoint)
+            }
+            throw SecureChannelError(.unreachable, at: endpoint, detail: "\(error)")
         }
         do {
             let peer = try await session.established()
@@ -56,6 +59,7 @@ extension SecureChannel {
 
     /// Connects, runs `body`, and closes in order; when `body` throws, or the task is cancelled, the channel is aborted
     /// instead. Throws what `body` throws, and what ``close(_:reason:afterPeerFinished:)`` throws.
+    @discardableResult
     public static func withConnection<Provider: CryptoProvider, Result>(
         to endpoint: Endpoint, _ configuration: Configuration<Provider>,
         options: TransportOptions = TransportOptions(), _ body: (SecureChannel) async throws -> Result
@@ -74,6 +78,16 @@ extension SecureChannel {
 }
 
 extension Session {
+    /// Throws what is wrong with a configuration, before anything is opened for it.
+    static func check(_ configuration: Configuration<Provider>, for endpoint: Endpoint) throws(SecureChannelError) {
+        do throws(ConfigurationError) {
+            // A responder draws no key before it is spoken to.
+            _ = try Connection(.responder, configuration, at: .zero)
+        } catch {
+            throw SecureChannelError(.configuration(error), at: endpoint)
+        }
+    }
+
     /// Puts a connection on an open stream; on its event loop.
     static func begin(
         _ role: Role, _ configuration: Configuration<Provider>, on transport: any NIOCore.Channel, endpoint: Endpoint?,

@@ -20,9 +20,9 @@ public enum SecureChannelCommand: Sendable {
 /// - **Inbound** it gives one ``Message`` for each message, and every ``SCP/Event`` as a user event; `.closed` is the
 ///   last. A `read()` from a later handler is its wish for messages: with `autoRead` off, messages stay in the engine,
 ///   whose credit holds the peer back, until there is one. The socket itself is always read: acknowledgements and
-///   credit for what we send must arrive even when nobody wants messages (why.md M16a).
-/// - **Outbound** it takes ``OutgoingMessage``. The promise of a write succeeds when the message is in the engine's send
-///   buffer; a writer that waits for it is held back as far as the peer holds us back. Frames leave at `flush`.
+///   credit for what we send must arrive even when nobody wants messages.
+/// - **Outbound** it takes ``OutgoingMessage``. The promise of a write succeeds when the message is in the engine's
+///   send buffer; a writer that waits for it is held back as far as the peer holds us back. Frames leave at `flush`.
 /// - `close()` closes in order: accepted messages first, then CLOSE, then its acknowledgement; bounded by the
 ///   configuration's timers.
 ///
@@ -53,6 +53,9 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     private var closePromises: [EventLoopPromise<Void>] = []
     /// A copy of what was read last: NIO keeps the buffers it reads into, so they are never ours alone to work in.
     private var scratch = ByteBuffer()
+    /// Whether bytes moved since the last timer.
+    var isBusy = false
+    private var hasClosedTransport = false
 
     /// - Parameter eventLoop: the channel's. The time for the handshake begins now.
     public init(
@@ -95,6 +98,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     }
 
     public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        isBusy = true
         scratch.clear(minimumCapacity: 0)
         let bytes = unwrapInboundIn(data)
         scratch.writeBytes(bytes.readableBytesSpan)
@@ -271,7 +275,8 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     }
 
     func closeTransport() {
-        guard let context else { return }
+        guard let context, !hasClosedTransport else { return }
+        hasClosedTransport = true
         timer?.cancel()
         timer = nil
         timerInstant = nil
@@ -295,16 +300,24 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
         timerInstant = instant
         timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: NIODeadline(instant)) {
             self.timerInstant = nil
-            self.writing.releaseSpares()
-            self.scratch = ByteBuffer()
+            self.releaseIdleBuffers()
             self.session.advance()
             self.observer?.observeTick(of: self.session)
             self.pump()
         }
     }
 
+    /// A connection that moved nothing since the last timer holds no buffers.
+    private func releaseIdleBuffers() {
+        if !isBusy {
+            writing.releaseSpares()
+            scratch = ByteBuffer()
+        }
+        isBusy = false
+    }
+
     func linger(_ context: ChannelHandlerContext) {
-        guard timerInstant == nil || !writing.isLingering else { return }
+        guard !writing.isLingering else { return }
         writing.isLingering = true
         timer?.cancel()
         let end = Instant(context.eventLoop.now).advanced(by: closeWait)

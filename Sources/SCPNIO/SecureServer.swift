@@ -36,6 +36,7 @@ public final class SecureServer: Sendable {
     }
 
     /// Listens while `body` runs; see ``listen(on:_:options:handler:)``.
+    @discardableResult
     public static func withServer<Provider: CryptoProvider, Result: Sendable>(
         on endpoint: Endpoint, _ configuration: Configuration<Provider>, options: ServerOptions = ServerOptions(),
         handler: @escaping @Sendable (SecureChannel) async throws -> Void,
@@ -52,7 +53,8 @@ public final class SecureServer: Sendable {
     private static func bind<Provider: CryptoProvider>(
         _ endpoint: Endpoint, _ configuration: Configuration<Provider>, _ options: ServerOptions
     ) async throws -> SecureServer {
-        SecureServer(try await Listener.bind(endpoint, configuration, options), options)
+        try Session.check(configuration, for: endpoint)
+        return SecureServer(try await Listener.bind(endpoint, configuration, options), options)
     }
 
     private var logger: Logger { options.transport.logger }
@@ -71,37 +73,40 @@ public final class SecureServer: Sendable {
     }
 
     private func serve(_ client: Listener.Client, _ handler: @Sendable (SecureChannel) async throws -> Void) async {
+        client.serve()
         let session = client.session
-        let peer: Peer
-        do {
-            peer = try await session.established()
-        } catch {
-            session.abort(Task.isCancelled ? .shuttingDown : .noError, reason: "")
-            return await end(session)
-        }
-        var code = ErrorCode.noError
-        do {
-            try await handler(
-                SecureChannel(session, peer: peer, isFirstUse: peer.isFirstUse, endpoint: client.remote))
-        } catch is CancellationError {
-            code = .noError
-        } catch {
-            code = .internalError
-            logger.info("a client's handler failed", metadata: ["error": "\(error)"])
-        }
-        session.close(Task.isCancelled ? .shuttingDown : code, reason: "", afterPeerFinished: false)
-        await end(session)
-    }
-
-    /// Waits for the end that was begun: by the engine's timers, or by the server's when it is ending itself.
-    private func end(_ session: any AnySession) async {
         let limit = options.shutdownTime
-        // Of its own, so that it also waits when this task has been cancelled.
-        let waiting = Task { _ = try? await session.closed() }
         await withTaskCancellationHandler {
-            await waiting.value
+            await handle(client, handler)
+            // In a task of its own, so that it is also waited for when this one has been cancelled.
+            await Task { _ = try? await session.closed() }.value
         } onCancel: {
             session.closeTransport(after: limit)
+        }
+    }
+
+    /// From the accepted transport to the close that follows the handler.
+    private func handle(_ client: Listener.Client, _ handler: @Sendable (SecureChannel) async throws -> Void) async {
+        let session = client.session
+        var code = ErrorCode.noError
+        var channel: SecureChannel?
+        do {
+            let peer = try await session.established()
+            let served = SecureChannel(session, peer: peer, isFirstUse: peer.isFirstUse, endpoint: client.remote)
+            channel = served
+            try await handler(served)
+        } catch is CancellationError {
+            // Of the server, or of the handler's own making.
+        } catch {
+            code = .internalError
+            // When the connection itself failed, that is known already, and nobody is there to be told.
+            if session.view.outcome == nil {
+                logger.info("a client's handler failed", metadata: ["error": "\(error)"])
+            }
+        }
+        // Before the channel is released, which would abort it.
+        withExtendedLifetime(channel) {
+            session.close(Task.isCancelled ? .shuttingDown : code, reason: "", afterPeerFinished: false)
         }
     }
 }

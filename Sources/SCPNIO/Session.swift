@@ -115,10 +115,14 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     // MARK: Commands
 
     func command(_ body: () -> Void) {
+        var resumptions = Resumptions()
         let wake = lock.withLock {
             body()
+            // Those who wait for room are told at once when none of them will be sent.
+            _ = admitSenders(&resumptions)
             return requestPump()
         }
+        resumptions.run()
         pump(wake)
     }
 

@@ -1,4 +1,5 @@
 public import Logging
+public import Metrics
 public import NIOCore
 internal import NIOPosix
 internal import SCP
@@ -9,6 +10,8 @@ public struct TransportOptions: Sendable {
     public var eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     /// Told about connections at `info` and below, never about keys' secrets or messages; the task's by default.
     public var logger: Logger
+    /// Where the counters of this module are kept; the program's metrics system by default.
+    public var metrics: any MetricsFactory
     /// Keys by address, for trust on first use; only for connecting. With one, the configuration's identity policy is
     /// not asked: a known key must match, and a stranger's is taken (or asked about) and remembered.
     public var trustStore: (any TrustStore)?
@@ -18,7 +21,10 @@ public struct TransportOptions: Sendable {
     public var socketSendBuffer: Int?
     public var socketReceiveBuffer: Int?
 
-    public init() { logger = .current }
+    public init() {
+        logger = .current
+        metrics = MetricsSystem.factory
+    }
 }
 
 /// What a server allows.

@@ -2,24 +2,25 @@ internal import NIOCore
 internal import SCP
 
 /// Tasks that wait in line, each with a ticket by which it can leave.
-struct WaitingLine<Entry> {
+package struct WaitingLine<Entry> {
     private var entries = CircularBuffer<(ticket: UInt64, entry: Entry)>()
 
-    var isEmpty: Bool { entries.isEmpty }
-    var count: Int { entries.count }
-    var first: Entry? { entries.first?.entry }
+    package init() {}
 
-    mutating func append(_ entry: Entry, ticket: UInt64) { entries.append((ticket, entry)) }
+    package var isEmpty: Bool { entries.isEmpty }
+    package var first: Entry? { entries.first?.entry }
 
-    mutating func removeFirst() -> Entry? { entries.popFirst()?.entry }
+    package mutating func append(_ entry: Entry, ticket: UInt64) { entries.append((ticket, entry)) }
 
-    mutating func remove(_ ticket: UInt64) -> Entry? {
+    package mutating func removeFirst() -> Entry? { entries.popFirst()?.entry }
+
+    package mutating func remove(_ ticket: UInt64) -> Entry? {
         guard let index = entries.firstIndex(where: { $0.ticket == ticket }) else { return nil }
         return entries.remove(at: index).entry
     }
 
     /// The first entry that `isWanted` picks.
-    mutating func removeFirst(where isWanted: (Entry) -> Bool) -> Entry? {
+    package mutating func removeFirst(where isWanted: (Entry) -> Bool) -> Entry? {
         guard let index = entries.firstIndex(where: { isWanted($0.entry) }) else { return nil }
         return entries.remove(at: index).entry
     }

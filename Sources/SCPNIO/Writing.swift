@@ -66,6 +66,7 @@ extension SecureChannelHandler {
     }
 
     private func write(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+        isBusy = true
         writing.unwritten += buffer.readableBytes
         writing.batch += buffer.readableBytes
         if let held = writing.held { context.write(wrapOutboundOut(held), promise: nil) }
