@@ -39,6 +39,20 @@ class Config:
     rotation: tuple = None                 # for vectors: nonce, ephemeral
 
 
+class Bucket:
+    """Tokens that come back one a second, [SCP-ROT-18]"""
+
+    def __init__(self, size, now):
+        self.size, self.tokens, self.then = size, size, now
+
+    def take(self, now):
+        self.tokens, self.then = min(self.size, self.tokens + now - self.then), now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
 class Connection:
     def __init__(self, config, now=0.0):
         self.config, self.initiator, self.now = config, config.initiator, now
@@ -57,7 +71,7 @@ class Connection:
         self.largest_acked = self.largest_eliciting = -1
         self.ack_owed = self.unacked = 0
         self.accepted_in_send_epoch, self.rotation, self.wish, self.answering = False, None, None, False
-        self.rotation_tokens = (4.0, now)
+        self.peer_requests, self.own_requests = Bucket(8, now), Bucket(4, now)   # [SCP-ROT-18]
         self.controls, self.path_token = [], None
         self.closing, self.close_counter, self.discarded_data, self.sent_all = None, None, False, True
         self.finish_wanted = self.finish_sent = False
@@ -266,6 +280,12 @@ class Connection:
         self._epoch0_frame(RESPONSE, wire.handshake_payload(RESPONSE, self.attempt, self.hello, m2), self.hello_r2i)
         self.state = HALF
 
+    def _read_noise(self, message, least):
+        """[SCP-ITEM-3]"""
+        if len(message) < least:
+            raise malformed("Noise message too short")
+        return self.noise.read(message)
+
     def _derive_finished(self):
         self.finished = expand_label(extract(self.noise.ck), "finished", self.noise.h, 32)
 
@@ -277,9 +297,8 @@ class Connection:
             raise Failure(Code.UNEXPECTED_MESSAGE, "attempt")
         if p.hello != self.hello:
             raise malformed("hello")
-        items = self.noise.read(p.message)
+        items = self._read_noise(p.message, 96)
         self.peer = wire.parse_list(items, "M2", self.suite)
-        self._derive_finished()
         self.peer_key = self.noise.remote_static
         if not self.config.allows_itself and (point(self.peer_key) == point(self.public)
                                               or self.noise.remote_ephemeral == self.noise.ephemeral):
@@ -289,6 +308,7 @@ class Connection:
         if (self.peer.protocols or self.config.protocols) and not common:
             raise Failure(Code.NO_APPLICATION_PROTOCOL)
         self.protocol = common[0] if common else None
+        self._derive_finished()
         self.state = DECIDE
         if not self.config.asks:
             self.decide(self.config.decide(self.peer_key))
@@ -308,7 +328,7 @@ class Connection:
         p = wire.parse_handshake_payload(ACK, frame[14:-32])
         if p.attempt != self.attempt:
             raise Failure(Code.UNEXPECTED_MESSAGE, "attempt")
-        items = wire.parse_list(self.noise.read(p.message), "M3")
+        items = wire.parse_list(self._read_noise(p.message, 64), "M3")
         offered = self.own.protocols
         if bool(offered) != bool(items.protocols):
             raise malformed("application protocol missing or not wanted")
@@ -547,11 +567,8 @@ class Connection:
 
     def _on_rotation_request(self, r):
         """[SCP-ROT-9] to [SCP-ROT-11], [SCP-ROT-18]"""
-        tokens, then = self.rotation_tokens
-        tokens = min(4.0, tokens + self.now - then)
-        if tokens < 1:
+        if not self.peer_requests.take(self.now):
             raise Failure(Code.RATE_LIMITED, "rotations")
-        self.rotation_tokens = (tokens - 1, self.now)
         if r["target"] <= self.installed:
             return
         if r["target"] > self.send_epoch + 1:
@@ -634,7 +651,7 @@ class Connection:
         may_rotate = (self.state == EST and self.established and self.accepted_in_send_epoch and not self.answering
                       and self.rotation is None and self.send_epoch == self.installed and not self.closing
                       and (not self.initiator or self.sender.credit > 0))   # [SCP-ROT-2]
-        if self.wish is not None and may_rotate:
+        if self.wish is not None and may_rotate and self.own_requests.take(self.now):
             self._ask()
             return True
         records = self.controls + self.receiver.credits()
@@ -712,7 +729,7 @@ class Connection:
                 self._close0(failure.code)
         elif state != CLOSING and wire.may_be_sent(failure.code, 1):
             self._write_close(failure.code)
-        self._over("unconfirmed" if state == CLOSING else "failed", failure.code)
+        self._over("failed", failure.code)
 
     def _over(self, outcome, code):
         if self.outcome is None:
