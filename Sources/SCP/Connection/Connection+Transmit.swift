@@ -147,7 +147,11 @@ extension Connection {
         output.append(zeros: FrameHeader.size)
         writeControlRecords(&output, upTo: end)
         var needed = 0
-        if maySendMessages, case .needs(let room) = outbox.fill(&output, upTo: end, counter: counter) { needed = room }
+        if maySendMessages, outbox.hasData,
+            case .needs(let room) = outbox.fill(&output, upTo: end, counter: counter)
+        {
+            needed = room
+        }
         guard output.count > start + FrameHeader.size else {
             output.removeLast(FrameHeader.size)
             return needed > 0 ? .outputFull(needed: needed + FrameHeader.overhead) : .nothing

@@ -85,7 +85,8 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
         self.configuration = configuration
         clock = now
         startTime = now
-        ownRequests = RateBucket(burst: Constant.rotationBurst, at: now)
+        // One fewer than the peer allows, so that jitter on the way makes nobody a flooder.
+        ownRequests = RateBucket(burst: Constant.rotationBurst - 1, at: now)
         peerRequests = RateBucket(burst: Constant.rotationBurst, at: now)
         let granted = role == .responder && configuration.asks ? 0 : UInt64(configuration.limits.connectionCredit)
         inbox = Inbox(limits: configuration.limits, granted: granted)

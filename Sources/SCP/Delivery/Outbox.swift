@@ -5,6 +5,8 @@ struct Outbox {
     static let sharedFrameSize = 16_384
     /// Notices (cancel, refuse) that wait to be sent; a further one is refused to the caller.
     static let maximumNotices = 1_024
+    /// Receipts that wait for the peer's ACK. A peer that grants credit and never acknowledges is sent nothing more.
+    static let maximumReceipts = 8_192
     /// Channels that grants may make us remember though we have sent nothing on them.
     static let maximumGrantedChannels = 1_024
 
@@ -81,7 +83,7 @@ struct Outbox {
 
     var isEmpty: Bool { queue.isEmpty }
     /// Whether messages wait that credit may let out.
-    var hasData: Bool { !queue.isEmpty && !isStalled }
+    var hasData: Bool { !queue.isEmpty && !isStalled && receipts.count - firstReceipt < Outbox.maximumReceipts }
     var memory: Int { queue.capacity }
     /// Messages accepted and not known to be delivered; at most what is queued and what is in flight.
     var unsent: Int { queue.count }

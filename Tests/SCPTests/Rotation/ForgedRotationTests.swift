@@ -174,7 +174,8 @@ import Testing
             try peer.say(.ping, epoch: request.target)
             #expect(request.target == UInt16(round) + 2)
         }
-        #expect(requests == 4)
+        // One fewer than the peer allows at once.
+        #expect(requests == 3)
         peer.wait(.seconds(1))
         #expect(peer.listen().filter { $0.type == .handshakeInit }.count == 1)
     }
