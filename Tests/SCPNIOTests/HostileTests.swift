@@ -129,6 +129,7 @@ struct HostileTests {
         }
     }
 
+    // [SCP-STREAM-9]
     @Test("silent connections use up their own limit only")
     func unauthenticatedLimit() async throws {
         var ends = ends
