@@ -85,9 +85,9 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
         self.configuration = configuration
         clock = now
         startTime = now
-        // One fewer than the peer allows, so that jitter on the way makes nobody a flooder.
+        // One fewer than we may ask, so that jitter on the way makes nobody a flooder.
         ownRequests = RateBucket(burst: Constant.rotationBurst - 1, at: now)
-        peerRequests = RateBucket(burst: Constant.rotationBurst, at: now)
+        peerRequests = RateBucket(burst: Constant.peerRotationBurst, at: now)
         let granted = role == .responder && configuration.asks ? 0 : UInt64(configuration.limits.connectionCredit)
         inbox = Inbox(limits: configuration.limits, granted: granted)
         outbox = Outbox(limits: configuration.limits)

@@ -76,8 +76,10 @@ enum Constant {
     /// The same in time.
     /// [SCP-KEY-14]
     static let hardAgeLimit: Duration = .seconds(65 * 60)
-    /// Rotation requests at once, from either side; then one a second. [SCP-ROT-18]
+    /// Rotation requests of ours at once; then one a second. [SCP-ROT-18]
     static let rotationBurst: UInt64 = 4
+    /// The same of the peer's: more, since a transport that stalls brings close together what was sent apart.
+    static let peerRotationBurst: UInt64 = 8
     /// A request unanswered for this long is reported; the session goes on. [SCP-ROT-15]
     static let rotationStall: Duration = .seconds(10)
     /// Without a frame for this long, buffers that are not in use are given back: an idle connection is small.
