@@ -1,7 +1,20 @@
 import ArgumentParser
+import Dispatch
+
+@main
+enum Program {
+    /// Not asynchronous: the standard descriptors must be occupied before the runtime opens any of its own.
+    static func main() {
+        SystemCalls.prepareProcess()
+        Task {
+            await Sechan.main()
+            Sechan.exit()
+        }
+        dispatchMain()
+    }
+}
 
 /// The command line: two programs talk over SCP/1 with keys that people know.
-@main
 struct Sechan: AsyncParsableCommand {
     static let version = "0.1.0"
 

@@ -45,6 +45,7 @@ struct Conversation: Sendable {
             await channel.waitForEnd()
             throw await input.failure ?? error
         }
+        if let failure = await input.failure { throw failure }
         guard await input.hasEnded || SystemCalls.isTerminal(0) else {
             throw Failure(.ioError, "the peer closed the channel before standard input ended")
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import NIOCore
 import SCP
 import SCPNIO
 
@@ -126,9 +127,18 @@ struct Dialer: Sendable {
         } catch let error as SecureChannelError {
             guard case .keyChanged(let known, let presented) = error.kind else { throw Failure(channel: error) }
             throw try mismatch(known: known, presented: presented)
+        } catch let error as IOError {
+            throw ended(error)
+        } catch let error as ChannelError {
+            throw ended(error)
         } catch {
             throw Failure(channel: error)
         }
+    }
+
+    /// The stream was gone before the channel began.
+    private func ended(_ error: any Error) -> Failure {
+        Failure(.unavailable, "\(address): the connection ended before the peer answered (\(error))")
     }
 
     private func transportOptions() -> TransportOptions {

@@ -7,8 +7,7 @@ import SCPNIO
 /// Channel 0 carries the bytes in messages of 1 byte and more; an empty message ends them. Channel 1 carries one
 /// message the other way, the receipt: the count of bytes as 8 bytes, most significant first, once they have all been
 /// written and the output was closed without an error. A side that has sent its end, received the peer's, and given and
-/// got the receipts, finishes; then the channel is closed in order. Nobody ends well before the other side has
-/// everything.
+/// got the receipts, finishes; then the channel is closed in order. Nobody ends well before the other has everything.
 final class Transfer: Sendable {
     static let applicationProtocol: ApplicationProtocol = "sechan-pipe/1"
     /// Bytes in a message: with everything around it, it fits a frame.

@@ -27,7 +27,6 @@ protocol Verb: AsyncParsableCommand {
 
 extension Verb {
     func run() async throws {
-        SystemCalls.prepareProcess()
         let output = shared.output
         do {
             try await execute(output)
