@@ -59,12 +59,18 @@ struct Outcome {
     let status: Int32
     let output: String
     let errors: String
+    /// The same as `output`, byte for byte.
+    let data: Data
 
     var lines: [String] { output.split(separator: "\n").map(String.init) }
 
     /// The objects of `--json` output.
     func records() throws -> [[String: Any]] {
-        try lines.map { line in
+        try Outcome.records(in: output)
+    }
+
+    static func records(in text: String) throws -> [[String: Any]] {
+        try text.split(separator: "\n").map { line in
             try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         }
     }
@@ -75,6 +81,7 @@ final class Run: Sendable {
     enum Input {
         case nothing
         case text(String)
+        case file(String)
         /// A pipe that stays open.
         case open(Pipe)
     }
@@ -85,7 +92,11 @@ final class Run: Sendable {
     private let ended: AsyncStream<Void>
     private let sandbox: Sandbox
 
-    init(_ sandbox: Sandbox, _ arguments: [String], input: Input, environment: [String: String] = [:]) throws {
+    /// - Parameter output: A file that is there already, for standard output.
+    init(
+        _ sandbox: Sandbox, _ arguments: [String], input: Input, output: String? = nil,
+        environment: [String: String] = [:]
+    ) throws {
         self.sandbox = sandbox
         let process = Process()
         process.executableURL = try Run.executable()
@@ -93,9 +104,13 @@ final class Run: Sendable {
         process.environment = Run.environment(sandbox).merging(environment) { $1 }
         process.currentDirectoryURL = sandbox.directory
         let name = UUID().uuidString
-        outputPath = sandbox.path("\(name).out")
+        outputPath = output ?? sandbox.path("\(name).out")
         errorPath = sandbox.path("\(name).err")
-        process.standardOutput = try Run.file(outputPath)
+        if let output {
+            process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
+        } else {
+            process.standardOutput = try Run.file(outputPath)
+        }
         process.standardError = try Run.file(errorPath)
         switch input {
         case .nothing: process.standardInput = FileHandle.nullDevice
@@ -103,6 +118,7 @@ final class Run: Sendable {
             let inputPath = sandbox.path("\(name).in")
             try text.write(toFile: inputPath, atomically: false, encoding: .utf8)
             process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: inputPath))
+        case .file(let path): process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
         case .open(let pipe): process.standardInput = pipe
         }
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
@@ -115,14 +131,33 @@ final class Run: Sendable {
     var processIdentifier: Int32 { process.processIdentifier }
 
     func interrupt() { process.interrupt() }
+    func terminate() { process.terminate() }
+    func kill() { Foundation.kill(process.processIdentifier, SIGKILL) }
+    var isRunning: Bool { process.isRunning }
+
+    /// What it has said so far.
+    var outputSoFar: String { text(outputPath) }
+    var errorsSoFar: String { text(errorPath) }
+
+    private func text(_ path: String) -> String {
+        String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+    }
+
+    /// Waits until standard error has the text.
+    func says(_ text: String) async throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while !errorsSoFar.contains(text) {
+            try #require(isRunning && ContinuousClock.now < deadline, "never said: \(text)\n\(errorsSoFar)")
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
 
     func outcome() async throws -> Outcome {
         for await _ in ended {}
         let status = process.terminationStatus
         return Outcome(
             status: process.terminationReason == .uncaughtSignal ? -status : status,
-            output: try String(contentsOfFile: outputPath, encoding: .utf8),
-            errors: try String(contentsOfFile: errorPath, encoding: .utf8))
+            output: outputSoFar, errors: errorsSoFar, data: FileManager.default.contents(atPath: outputPath) ?? Data())
     }
 
     private static func file(_ path: String) throws -> FileHandle {
