@@ -3,15 +3,19 @@
 SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
-.PHONY: help setup build test test-debug test-release test-asan test-tsan format lint clean models fuzz
+.PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation format lint clean
+.PHONY: models fuzz
 
 help:
+	@echo 'make run           build, and show a server and a client at work over loopback TCP'
 	@echo 'make setup         install libgcrypt and pkg-config where they are missing'
 	@echo 'make build         build everything, for debugging'
-	@echo 'make test          all tests: debug, release, address and thread sanitizer'
+	@echo 'make test          all tests: debug, release, address and thread sanitizer, and a few seconds of fuzzing'
 	@echo 'make test-debug    the tests of one build; also test-release, test-asan, test-tsan'
 	@echo 'make models        explore the models of the specification and their mutants'
 	@echo 'make fuzz          fuzz every target, SECONDS_EACH=60 seconds each'
+	@echo 'make rotation      send 3 GiB through a channel, so that its keys are replaced twice (minutes; not in CI)'
+	@echo 'make bench         handshakes, throughput and round trips on this machine'
 	@echo 'make format        lay out the sources'
 	@echo 'make lint          check the layout of the sources'
 	@echo 'make clean         remove what was built'
@@ -21,6 +25,22 @@ setup:
 
 build: setup
 	$(SWIFT) build --build-tests
+
+# The command, optimized.
+RELEASE = --configuration release --scratch-path .build-release --product sechan
+SECHAN = "$$($(SWIFT) build $(RELEASE) --show-bin-path)/sechan"
+
+release: setup
+	$(SWIFT) build $(RELEASE)
+
+run: release
+	@.ci/demo $(SECHAN)
+
+rotation: release
+	@.ci/rotation $(SECHAN)
+
+bench: release
+	@$(SECHAN) bench
 
 test: setup
 	@.ci/test
