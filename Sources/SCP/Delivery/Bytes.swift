@@ -11,4 +11,12 @@ enum Bytes {
         let start = range.lowerBound
         for index in 0..<count { destination[offset &+ index] = source[start &+ index] }
     }
+
+    /// The first `count` bytes of an array, in one of that size.
+    static func prefix(_ source: [UInt8], _ count: Int) -> [UInt8] {
+        var result = [UInt8](repeating: 0, count: count)
+        var destination = result.mutableSpan
+        copy(source.span, 0..<min(count, source.count), to: &destination, at: 0)
+        return result
+    }
 }

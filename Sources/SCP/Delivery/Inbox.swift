@@ -39,8 +39,10 @@ struct Inbox {
     }
 
     /// Bytes held in buffers, for the memory ceiling.
-    var memory: Int {
-        var total = ready.capacity + unreliable.capacity
+    var memory: Int { reliableMemory + unreliable.memory }
+
+    private var reliableMemory: Int {
+        var total = ready.memory
         for partial in partials { total += partial.buffer.count }
         for spare in spares { total += spare.count }
         return total
@@ -65,10 +67,7 @@ struct Inbox {
         let isWhole = piece.isLast && piece.offset == 0
         if isWhole && channels[index].isNext(piece.message) {
             try finish(piece.message, channel: index)
-            let allocated = ready.sharedCapacity
-            ready.append(
-                bytes, piece.bytes, channel: piece.channel, id: piece.message, limit: Int(clamping: connection.window))
-            if ready.sharedCapacity > allocated { keepWithinBudget() }
+            makeReady(bytes, piece.bytes, channel: piece.channel, id: piece.message)
             deliverWaiting(channel: index)
             return piece.channel
         }
@@ -120,9 +119,8 @@ struct Inbox {
         if size >= MessageQueue.ownBufferThreshold {
             ready.append(owning: message.buffer, length: size, channel: message.channel, id: message.id)
         } else {
-            ready.append(
-                message.buffer.span, 0..<min(size, message.buffer.count), channel: message.channel, id: message.id,
-                limit: Int(clamping: connection.window))
+            makeReady(
+                message.buffer.span, 0..<min(size, message.buffer.count), channel: message.channel, id: message.id)
             recycle(message.buffer)
         }
     }
@@ -308,12 +306,22 @@ struct Inbox {
 
     // MARK: Memory
 
-    /// What is allocated for messages stays within five quarters of the window, which is what unread and unfinished
-    /// messages may need: spare room is given up before that is passed.
+    /// What is allocated for reliable messages stays within five quarters of the window, which is what unread and
+    /// unfinished messages may need: spare room is given up before that is passed.
+    private var budget: Int { Int(clamping: connection.window) / 4 * 5 }
+
     private mutating func keepWithinBudget() {
-        let budget = Int(clamping: connection.window / 4 * 5)
-        if memory > budget { spares = [] }
-        if memory > budget { ready.trim() }
+        if reliableMemory > budget { spares = [] }
+        guard reliableMemory > budget else { return }
+        ready.trim()
+        for index in partials.indices { partials[index].trim() }
+    }
+
+    /// Copies a message to the readable ones.
+    private mutating func makeReady(_ bytes: Span<UInt8>, _ range: Range<Int>, channel: Channel, id: UInt64) {
+        let allocated = ready.memory
+        ready.append(bytes, range, channel: channel, id: id, limit: budget - (reliableMemory - allocated))
+        if ready.memory > allocated { keepWithinBudget() }
     }
 
     /// Gives back what is not in use; called when the connection falls quiet.

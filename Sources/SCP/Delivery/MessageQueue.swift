@@ -3,7 +3,7 @@
 /// Entries are slots of 32 bytes, which is what flow control charges for a message besides its bytes, so a flood of
 /// empty messages costs its sender as much credit as it costs us memory. Small messages lie side by side in one
 /// buffer; a message that was reassembled in a buffer of its own keeps that buffer. Nothing is allocated in the steady
-/// state: slots and bytes are used again.
+/// state: slots and bytes are used again, and what is allocated is counted, slots included.
 struct MessageQueue {
     /// Messages of at least this size may bring their own buffer.
     static let ownBufferThreshold = 1_024
@@ -31,6 +31,7 @@ struct MessageQueue {
         var last: Int32
     }
 
+    private static let slotSize = 32
     private static let none: Int32 = -1
     private static let elsewhere = UInt32.max
 
@@ -43,6 +44,7 @@ struct MessageQueue {
     private var bytes: [UInt8] = []
     private var end = 0
     private var ownBuffers: [OwnBuffer] = []
+    private var ownByteCount = 0
 
     /// Messages held.
     private(set) var count = 0
@@ -52,24 +54,18 @@ struct MessageQueue {
 
     var isEmpty: Bool { count == 0 }
 
-    /// Bytes allocated for the messages that lie side by side.
-    var sharedCapacity: Int { bytes.count }
+    /// Bytes allocated, slots included.
+    var memory: Int { slots.capacity * MessageQueue.slotSize + bytes.count + ownByteCount }
 
-    /// Bytes allocated for message bytes.
-    var capacity: Int {
-        var total = bytes.count
-        for own in ownBuffers { total += own.bytes.count }
-        return total
-    }
-
-    /// A message in the queue; valid until it is removed.
+    /// A message in the queue; valid until the next change of the queue.
     struct Handle: Equatable {
         fileprivate let slot: Int32
     }
 
     // MARK: Adding
 
-    /// Copies a message to the end of the queue.
+    /// Copies a message to the end of the queue. For spare room ``memory`` grows to `limit` at most; a message that
+    /// does not fit without passing it is taken all the same.
     mutating func append(_ source: Span<UInt8>, _ range: Range<Int>, channel: Channel, id: UInt64, limit: Int) {
         let length = range.count
         makeRoom(for: length, limit: limit)
@@ -84,6 +80,7 @@ struct MessageQueue {
     /// Adds a message that has a buffer of its own, of which the first `length` bytes count.
     mutating func append(owning buffer: consuming [UInt8], length: Int, channel: Channel, id: UInt64) {
         let slot = link(channel: channel, id: id, offset: MessageQueue.elsewhere, count: length)
+        ownByteCount += buffer.count
         ownBuffers.append(OwnBuffer(slot: slot, bytes: buffer))
     }
 
@@ -100,6 +97,8 @@ struct MessageQueue {
             slots[Int(index)] = slot
         } else {
             index = Int32(clamping: slots.count)
+            // By an eighth, not by doubling: a flood of empty messages is nothing but slots.
+            if slots.count == slots.capacity { slots.reserveCapacity(slots.count + max(8, slots.count / 8)) }
             slots.append(slot)
         }
         if newest == MessageQueue.none { oldest = index } else { slots[Int(newest)].next = index }
@@ -189,7 +188,9 @@ struct MessageQueue {
         byteCount -= Int(slot.count)
         if slot.offset == MessageQueue.elsewhere {
             guard let own = ownBuffers.firstIndex(where: { $0.slot == index }) else { return nil }
-            return ownBuffers.remove(at: own).bytes
+            let bytes = ownBuffers.remove(at: own).bytes
+            ownByteCount -= bytes.count
+            return bytes
         }
         sharedByteCount -= Int(slot.count)
         if sharedByteCount == 0 { end = 0 }
@@ -216,16 +217,24 @@ struct MessageQueue {
         if lanes[lane].last == index { lanes[lane].last = before }
     }
 
+    // MARK: Room
+
     /// Gives memory back: everything when empty, otherwise what is not in use.
     mutating func trim() {
-        if isEmpty {
+        guard !isEmpty else {
             self = MessageQueue()
-        } else {
-            compact(into: sharedByteCount)
+            return
+        }
+        if sharedByteCount < bytes.count { compact(into: sharedByteCount) }
+        trimSlots()
+        for index in ownBuffers.indices {
+            let length = Int(slots[Int(ownBuffers[index].slot)].count)
+            let allocated = ownBuffers[index].bytes.count
+            guard allocated > length + length / 8 else { continue }
+            ownBuffers[index].bytes = Bytes.prefix(ownBuffers[index].bytes, length)
+            ownByteCount -= allocated - length
         }
     }
-
-    // MARK: Room
 
     private mutating func makeRoom(for length: Int, limit: Int) {
         if end + length <= bytes.count { return }
@@ -235,7 +244,43 @@ struct MessageQueue {
         }
         // Doubling, but never past the limit that credit or the send buffer sets.
         let needed = sharedByteCount + length
-        compact(into: max(needed, min(limit, max(256, 2 * bytes.count))))
+        if needed > limit - (memory - bytes.count) { trimSlots() }
+        let room = limit - (memory - bytes.count)
+        compact(into: max(needed, min(room, max(256, 2 * bytes.count))))
+    }
+
+    /// Numbers the slots anew, in the order of the messages, when many of them are free.
+    private mutating func trimSlots() {
+        guard slots.capacity > count + count / 8 + 8 else { return }
+        var packed: [Slot] = []
+        packed.reserveCapacity(count)
+        var owners = [Int32](repeating: MessageQueue.none, count: ownBuffers.count)
+        var index = oldest
+        for lane in lanes.indices { lanes[lane].first = MessageQueue.none }
+        while index != MessageQueue.none {
+            var slot = slots[Int(index)]
+            let number = Int32(clamping: packed.count)
+            if slot.offset == MessageQueue.elsewhere, let own = ownBuffers.firstIndex(where: { $0.slot == index }) {
+                owners[own] = number
+            }
+            index = slot.next
+            slot.previous = number - 1
+            slot.next = index == MessageQueue.none ? MessageQueue.none : number + 1
+            slot.nextOfChannel = MessageQueue.none
+            let (lane, _) = findLane(slot.channel)
+            if lanes[lane].first == MessageQueue.none {
+                lanes[lane].first = number
+            } else {
+                packed[Int(lanes[lane].last)].nextOfChannel = number
+            }
+            lanes[lane].last = number
+            packed.append(slot)
+        }
+        slots = packed
+        for own in owners.indices { ownBuffers[own].slot = owners[own] }
+        freeSlot = MessageQueue.none
+        oldest = packed.isEmpty ? MessageQueue.none : 0
+        newest = Int32(clamping: packed.count) - 1
     }
 
     /// Moves the shared bytes to the front of a buffer of `capacity` bytes.

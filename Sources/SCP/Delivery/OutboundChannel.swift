@@ -4,8 +4,8 @@ struct OutboundChannel {
     var window: SendWindow
     /// The id that the next message gets.
     var nextID: UInt64 = 0
-    /// The message that is being sent in pieces.
-    var started: StartedMessage?
+    /// How many bytes of the channel's first message are in frames; nil until that message has been started.
+    var started: Int?
     /// Whether the first message waits for this channel's credit, and the limit it was last told of.
     var isBlocked = false
 
@@ -13,12 +13,6 @@ struct OutboundChannel {
         self.channel = channel
         window = SendWindow(credit: credit)
     }
-}
-
-/// A message of which some bytes are in frames.
-struct StartedMessage {
-    let handle: MessageQueue.Handle
-    var sent: Int
 }
 
 /// A frame that carried the last byte of messages of one channel, up to `message`.

@@ -84,7 +84,7 @@ struct Outbox {
     var isEmpty: Bool { queue.isEmpty }
     /// Whether messages wait that credit may let out.
     var hasData: Bool { !queue.isEmpty && !isStalled && receipts.count - firstReceipt < Outbox.maximumReceipts }
-    var memory: Int { queue.capacity }
+    var memory: Int { queue.memory }
     /// Messages accepted and not known to be delivered; at most what is queued and what is in flight.
     var unsent: Int { queue.count }
     /// Plaintext bytes that would hold everything that is queued.
@@ -110,7 +110,8 @@ struct Outbox {
         let index = channelIndex(channel)
         let id = channels[index].nextID
         channels[index].nextID = id &+ 1
-        queue.append(message, 0..<message.count, channel: channel, id: id, limit: bufferLimit)
+        // An eighth of spare room, so that bytes need not be moved for every message.
+        queue.append(message, 0..<message.count, channel: channel, id: id, limit: bufferLimit + bufferLimit / 8)
         isStalled = false
         return MessageID(rawValue: id)
     }
@@ -145,9 +146,9 @@ struct Outbox {
         guard notices.count < Outbox.maximumNotices, let handle = queue.find(id, on: channel) else { return false }
         let index = channelIndex(channel)
         var charge: UInt64 = 0
-        if let started = channels[index].started, started.handle == handle {
+        if let started = channels[index].started, queue.first(on: channel) == handle {
             // One that was started and of which no piece has left yet was not charged as far as the peer knows.
-            if started.sent > 0 { charge = FlowControl.charge(UInt64(started.sent)) }
+            if started > 0 { charge = FlowControl.charge(UInt64(started)) }
             let unsent = FlowControl.charge(UInt64(queue.size(handle))) - charge
             connection.release(unsent)
             channels[index].window.release(unsent)
@@ -243,9 +244,10 @@ struct Outbox {
 
     /// Plaintext bytes that the smallest next piece of a channel needs.
     private func neededForNextPiece(_ index: Int) -> Int {
-        guard let started = channels[index].started, !channels[index].channel.mode.isReliable
+        let channel = channels[index].channel
+        guard !channel.mode.isReliable, let handle = queue.first(on: channel)
         else { return PieceLayout.maximumHeader + 1 }
-        return PieceLayout.maximumHeader + queue.size(started.handle)
+        return PieceLayout.maximumHeader + queue.size(handle)
     }
 
     /// The next channel, in turn, whose first message has been started or may be.
@@ -280,7 +282,7 @@ struct Outbox {
             connection.reserve(charge)
             channels[index].window.reserve(charge)
         }
-        channels[index].started = StartedMessage(handle: handle, sent: 0)
+        channels[index].started = 0
         return true
     }
 
@@ -288,19 +290,20 @@ struct Outbox {
     private mutating func append(
         from index: Int, to frame: inout OutputSpan<UInt8>, room: Int, counter: UInt64
     ) -> PieceLayout? {
-        guard let started = channels[index].started,
+        let channel = channels[index].channel
+        guard let started = channels[index].started, let handle = queue.first(on: channel),
             let layout = PieceLayout(
-                channel: channels[index].channel, message: queue.id(started.handle), offset: started.sent,
-                left: queue.size(started.handle) - started.sent, room: room)
+                channel: channel, message: queue.id(handle), offset: started, left: queue.size(handle) - started,
+                room: room)
         else { return nil }
         layout.appendHeader(to: &frame)
-        let range = started.sent..<started.sent + layout.count
-        queue.withBytes(started.handle) { bytes in frame.append(bytes, in: range) }
+        let range = started..<started + layout.count
+        queue.withBytes(handle) { bytes in frame.append(bytes, in: range) }
         turn += 1
         if layout.isLast {
-            complete(index, started.handle, counter: counter)
+            complete(index, handle, counter: counter)
         } else {
-            channels[index].started?.sent += layout.count
+            channels[index].started = started + layout.count
         }
         return layout
     }

@@ -48,10 +48,12 @@ struct PartialMessage {
     private mutating func grow(to size: Int) {
         guard size > buffer.count else { return }
         // A quarter more than needed: few copies, and a bound on what is allocated for what was charged.
-        let goal = finalSize.map { max(size, Int(clamping: $0)) } ?? size + size / 4
-        var larger = [UInt8](repeating: 0, count: goal)
-        var destination = larger.mutableSpan
-        Bytes.copy(buffer.span, 0..<buffer.count, to: &destination, at: 0)
-        buffer = larger
+        buffer = Bytes.prefix(buffer, finalSize.map { max(size, Int(clamping: $0)) } ?? size + size / 4)
+    }
+
+    /// Gives back what a larger message needed before this one, when it is more than this one may keep.
+    mutating func trim() {
+        let size = Int(clamping: highest)
+        if buffer.count > size + size / 4 { buffer = Bytes.prefix(buffer, size) }
     }
 }
