@@ -23,6 +23,8 @@ struct Inbox {
     private var channels: [InboundChannel] = []
     private var partials: [PartialMessage] = []
     private var gapCount = 0
+    /// Bytes allocated for the unfinished messages.
+    private var partialBytes = 0
     private var ready = MessageQueue()
     private var unreliable = MessageQueue()
     private var spares: [[UInt8]] = []
@@ -42,8 +44,7 @@ struct Inbox {
     var memory: Int { reliableMemory + unreliable.memory }
 
     private var reliableMemory: Int {
-        var total = ready.memory
-        for partial in partials { total += partial.buffer.count }
+        var total = ready.memory + partialBytes
         for spare in spares { total += spare.count }
         return total
     }
@@ -72,6 +73,7 @@ struct Inbox {
             return piece.channel
         }
         let buffer = spares.popLast() ?? []
+        partialBytes += buffer.count
         partials.append(PartialMessage(channel: piece.channel, id: piece.message, buffer: buffer))
         gapCount += 1
         return try write(partials.count - 1, channel: index, piece, end: end.partialValue, in: bytes)
@@ -100,6 +102,7 @@ struct Inbox {
         gapCount -= partials[partial].gapCount
         let allocated = partials[partial].buffer.count
         partials[partial].write(bytes, piece.bytes, at: piece.offset)
+        partialBytes += partials[partial].buffer.count - allocated
         if partials[partial].buffer.count > allocated { keepWithinBudget() }
         gapCount += partials[partial].gapCount
         // [SCP-REC-32]
@@ -118,6 +121,7 @@ struct Inbox {
         let size = Int(clamping: message.highest)
         if size >= MessageQueue.ownBufferThreshold {
             ready.append(owning: message.buffer, length: size, channel: message.channel, id: message.id)
+            keepWithinBudget()
         } else {
             makeReady(
                 message.buffer.span, 0..<min(size, message.buffer.count), channel: message.channel, id: message.id)
@@ -314,7 +318,11 @@ struct Inbox {
         if reliableMemory > budget { spares = [] }
         guard reliableMemory > budget else { return }
         ready.trim()
-        for index in partials.indices { partials[index].trim() }
+        partialBytes = 0
+        for index in partials.indices {
+            partials[index].trim()
+            partialBytes += partials[index].buffer.count
+        }
     }
 
     /// Copies a message to the readable ones.
@@ -334,6 +342,7 @@ struct Inbox {
     /// Forgets what can never be read any more: the connection is over.
     mutating func discardUnfinished(isPeerAccepted: Bool) {
         partials = []
+        partialBytes = 0
         gapCount = 0
         spares = []
         guard !isPeerAccepted else { return }
@@ -343,12 +352,14 @@ struct Inbox {
 
     private mutating func take(_ partial: Int) -> PartialMessage {
         gapCount -= partials[partial].gapCount
+        partialBytes -= partials[partial].buffer.count
         partials.swapAt(partial, partials.count - 1)
         return partials.removeLast()
     }
 
     private mutating func recycle(_ buffer: consuming [UInt8]) {
-        guard spares.count < Inbox.spareBuffers, !buffer.isEmpty else { return }
+        guard spares.count < Inbox.spareBuffers, !buffer.isEmpty, reliableMemory + buffer.count <= budget
+        else { return }
         spares.append(buffer)
     }
 

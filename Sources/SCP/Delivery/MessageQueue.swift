@@ -75,6 +75,9 @@ struct MessageQueue {
         link(channel: channel, id: id, offset: UInt32(clamping: offset), count: length)
         end += length
         sharedByteCount += length
+        // Slots that were added may have taken what the bytes had in reserve.
+        let room = max(sharedByteCount, limit - (memory - bytes.count))
+        if memory > limit, room < bytes.count { compact(into: room) }
     }
 
     /// Adds a message that has a buffer of its own, of which the first `length` bytes count.
