@@ -104,10 +104,12 @@ class Connection:
         return message
 
     def cancel(self, channel, ident):
+        """Whether the message was given up, which is too late when all of it is in frames."""
         rec = self.sender.cancel(channel, ident)
         if rec:
             self.controls.append(rec)
             self.flush()
+        return rec is not None
 
     def ping(self):
         self.controls.append(record("ping"))
@@ -664,7 +666,7 @@ class Connection:
             limit = self.peer.frame_limit - wire.TAG - (64 if rng else 0)   # the liberties need a little
             room = min(limit, 16384) if len(self.sender.channels) > 1 else limit
             room -= sum(len(wire.encode_record(r, False)) for r in records)
-            if rng and rng.random() < 0.5:
+            if rng and rng.random() < 0.5 and not self.sender.unreliable:   # these are never cut
                 room = max(64, min(room, int(2 ** rng.uniform(6, 16))))
             records += self.sender.pieces(room, self.next_send)
             if self.finish_wanted and not self.finish_sent and self.sender.idle():
