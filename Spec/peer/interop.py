@@ -2,9 +2,10 @@
 
     interop.py --sechan PATH --sessions N [--seed S] [--role initiator|responder|both]
 
-The role is that of `sechan`. As responder it is `sechan listen --echo`; as initiator `sechan pipe` and `sechan connect`,
-one process for each session. Sizes, channels, segmentation, cuts, rotations, pre-shared keys and how a session closes
-are random; a session can be run again with its number as the seed. A role has N sessions.
+The role is that of `sechan`. As responder it is `sechan listen --echo`; as initiator `sechan pipe` and `sechan
+connect`, one process for each session. Sizes, channels, segmentation, cuts, rotations, pre-shared keys and how a
+session closes are random. A failing session of the initiator's role runs again alone with its number as the seed; one
+of the responder's, whose listener serves 50, with the seed of that group. A role has N sessions.
 """
 
 import argparse

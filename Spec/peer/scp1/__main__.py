@@ -29,8 +29,8 @@ def listen(args):
     for _ in range(args.sessions):
         echo = net.Echo(rng, rotations=args.rotations)
         connection = net.accept(listener, config(args, False, rng), echo, rng)
-        print(json.dumps({"echoed": echo.echoed, "outcome": connection.outcome, "failure": str(connection.failure or "")}),
-              flush=True)
+        print(json.dumps({"echoed": echo.echoed, "outcome": connection.outcome,
+                          "failure": str(connection.failure or "")}), flush=True)
     return 0
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from . import wire
 from .delivery import Receiver, Sender
-from .keys import (EpochKeys, Noise, handshake_name, handshake_prologue, hello_keys, is_low_order, expand_label, extract,
-                   mac, point, public_key, rotation_name, rotation_prologue)
+from .keys import (EpochKeys, Noise, expand_label, extract, handshake_name, handshake_prologue, hello_keys,
+                   is_low_order, mac, point, public_key, rotation_name, rotation_prologue)
 from .wire import ACK, CLOSE, DATA, INIT, RESPONSE, Code, Failure, malformed, record
 
 WAIT, DECIDE, UNCONF, AWAIT, HALF, HOLD, EST, CLOSING, DRAINING, CLOSED = (
@@ -67,7 +67,8 @@ class Connection:
         self.peer_key = self.protocol = self.hello = self.finished = self.noise = self.sender = None
         self.epochs, self.receive_epochs, self.send_epoch, self.installed = {}, [], 0, 0
         self.next_receive, self.next_send, self.first_of_epoch = 0, 0, 0
-        self.frames_in_epoch = self.bytes_in_epoch = 0
+        self.usage, self.epoch_began = {True: (0, 0), False: (0, 0)}, now   # sending or not: frames, bytes
+        self.patience = 1 if self.initiator else 17 / 16   # [SCP-ROT-1]
         self.largest_acked = self.largest_eliciting = -1
         self.ack_owed = self.unacked = 0
         self.accepted_in_send_epoch, self.rotation, self.wish, self.answering = False, None, None, False
@@ -178,7 +179,7 @@ class Connection:
     def tick(self, now):
         """[SCP-TIME-13]: those that end the connection come first"""
         self.now = now = max(now, self.now)
-        for name in ("wait", "flush", "idle", "handshake", "decision", "ack", "keepalive", "blocked"):
+        for name in ("wait", "flush", "idle", "handshake", "decision", "age", "ack", "keepalive", "blocked"):
             if name in self.timers and self.timers[name] <= now:
                 del self.timers[name]
                 getattr(self, "_expired_" + name)()
@@ -211,6 +212,10 @@ class Connection:
 
     def _expired_ack(self):
         self.ack_owed = True
+
+    def _expired_age(self):
+        if self.now < self.epoch_began + 65 * 60:   # flush() asks for a rotation now; this is the hard limit
+            self.timers["age"] = self.epoch_began + 65 * 60
 
     def _expired_keepalive(self):
         self.controls.append(record("ping"))
@@ -305,7 +310,7 @@ class Connection:
         if not self.config.allows_itself and (point(self.peer_key) == point(self.public)
                                               or self.noise.remote_ephemeral == self.noise.ephemeral):
             raise Failure(Code.IDENTITY_REJECTED, "myself")
-        # Only one version and one suite are in the preference list, so nothing can stand higher: [SCP-ITEM-28] is empty.
+        # [SCP-ITEM-28] has nothing to find: there is one version, and one suite with or without psk, to prefer.
         common = [p for p in self.config.protocols if p in self.peer.protocols]
         if (self.peer.protocols or self.config.protocols) and not common:
             raise Failure(Code.NO_APPLICATION_PROTOCOL)
@@ -359,6 +364,7 @@ class Connection:
         idles = [i for i in (self.own.idle, self.peer.idle) if i]
         self.idle = min(idles) / 1000 if idles else None
         self.blocked_interval = 0.010
+        self._begin_epoch()
         self._restart_idle()
 
     def _enter_established(self):
@@ -404,7 +410,8 @@ class Connection:
         self.offset += size
         if epoch == 0:
             if self.state != CLOSING:
-                {INIT: self._on_init, RESPONSE: self._on_response, ACK: self._on_m3, CLOSE: self._on_close0}[kind](frame)
+                handlers = {INIT: self._on_init, RESPONSE: self._on_response, ACK: self._on_m3, CLOSE: self._on_close0}
+                handlers[kind](frame)
         else:
             self._on_protected(kind, epoch, counter, frame)
         return True
@@ -431,7 +438,7 @@ class Connection:
     def _on_protected(self, kind, epoch, counter, frame):
         plaintext = self._direction(epoch, False).open(epoch, counter, frame)
         self.next_receive += 1
-        self._count(len(frame))
+        self._count(False, len(frame))
         self._restart_idle()
         self.idle_send_restart = True
         if self.state == UNCONF and kind not in (CLOSE, RESPONSE):
@@ -440,6 +447,7 @@ class Connection:
         first = epoch > self.receive_epochs[0]
         if first:                                # [SCP-ROT-14]
             del self.epochs[self.receive_epochs.pop(0)]
+            self.usage[False] = (1, len(frame))
             if self.answering:
                 self.answering = False
                 self._switch(epoch)
@@ -549,7 +557,8 @@ class Connection:
 
     def _switch(self, epoch):
         self.send_epoch, self.first_of_epoch, self.accepted_in_send_epoch = epoch, self.next_send, False
-        self.frames_in_epoch = self.bytes_in_epoch = 0
+        self.usage[True] = (0, 0)
+        self._begin_epoch()
 
     def _rotation_noise(self, asking, mode, target, nonce, ephemeral=None):
         old = self.epochs[target - 1]
@@ -606,16 +615,22 @@ class Connection:
 
     # Sending
 
-    def _count(self, size):
-        """[SCP-KEY-14], both directions together, which is the stricter"""
-        self.frames_in_epoch, self.bytes_in_epoch = self.frames_in_epoch + 1, self.bytes_in_epoch + size
-        if self.frames_in_epoch > 2**24 or self.bytes_in_epoch > 2**31:
-            raise Failure(Code.KEY_LIMIT_REACHED)
+    def _begin_epoch(self):
+        self.epoch_began = self.now
+        self.timers["age"] = self.now + 60 * 60 * self.patience
+
+    def _count(self, sending, size):
+        frames, octets = self.usage[sending]
+        self.usage[sending] = frames + 1, octets + size
+
+    def _is_used(self, frames, octets, age):
+        """[SCP-KEY-14], [SCP-ROT-1]"""
+        return self.now >= self.epoch_began + age or any(f >= frames or o >= octets for f, o in self.usage.values())
 
     def _send(self, kind, plaintext):
         counter, self.next_send = self.next_send, self.next_send + 1
         frame = self._direction(self.send_epoch, True).protect(kind, self.send_epoch, counter, plaintext)
-        self._count(len(frame))
+        self._count(True, len(frame))
         self.output += frame
         if kind not in (ACK,):
             self.largest_eliciting = counter
@@ -635,6 +650,18 @@ class Connection:
 
     def flush(self):
         """Builds the frames that are due."""
+        try:
+            self._flush()
+        except Failure as failure:
+            self._fail(failure)
+
+    def _flush(self):
+        if self.state in (UNCONF, HOLD, EST):
+            if self._is_used(2**24, 2**31, 65 * 60):
+                raise Failure(Code.KEY_LIMIT_REACHED)
+            if self.wish is None and self.state == EST and not self.rotation and not self.answering \
+                    and self._is_used(2**23 * self.patience, 2**30 * self.patience, 60 * 60 * self.patience):
+                self.wish = 0
         while self.state in (UNCONF, HOLD, EST) and len(self.output) <= WRITE_MARK and self._flush_one():
             pass
         if self.closing and self.state in (UNCONF, EST) and self._all_sent():

@@ -170,10 +170,10 @@ class Noise:
         return bytes(self.connection.write_message(payload))
 
     def read(self, message, code=Code.AUTHENTICATION_FAILED):
-        """The payload. Every way in which a message can be wrong is one error, a zero Diffie-Hellman result included."""
+        """The payload. All that can be wrong with a message is one error, a zero Diffie-Hellman result included."""
         try:
             payload = bytes(self.connection.read_message(message))
-        except (InvalidTag, ValueError, NoiseValueError) as error:   # a zero result is a ValueError, so is a short cipher
+        except (InvalidTag, ValueError, NoiseValueError) as error:   # a zero result is a ValueError
             raise Failure(code, f"Noise: {error!r}") from None
         if is_low_order(self.remote_ephemeral):
             raise Failure(code, "low-order key")

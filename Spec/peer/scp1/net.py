@@ -4,14 +4,14 @@ import select
 import socket
 import time
 
-from .connection import CLOSED, CLOSING, DRAINING, EST, Connection
+from .connection import CLOSED, DRAINING, EST, Connection
 from .wire import Code
 
 
 def serve(connection, sock, application, rng=None, limit=60.0):
     """Runs a connection until it is over. `application(connection)` is called after everything that happens."""
     sock.setblocking(False)
-    start, write_open, read_open = time.monotonic(), True, True
+    start, write_open = time.monotonic(), True
     while connection.state != CLOSED:
         now = time.monotonic()
         if now - start > limit:

@@ -235,7 +235,8 @@ def check_rotation(case):
     for asking, ephemeral in ((True, asker_ephemeral), (False, answerer_ephemeral)):
         own, other = (statics[who], statics[1 - who]) if asking else (statics[1 - who], statics[who])
         sides.append(Noise(rotation_name(mode), asking, hexbytes(prologue), static=own[0] if mode else None,
-                           remote=other[1] if mode else None, ephemeral=hexbytes(ephemeral, 32), psk=hexbytes(chain, 32)))
+                           remote=other[1] if mode else None, ephemeral=hexbytes(ephemeral, 32),
+                           psk=hexbytes(chain, 32)))
     bodies = []
     for name, given, writer, reader in (("message1", message1, *sides), ("message2", message2, *sides[::-1])):
         noise, hash_, ck = fields(name, given, "noise h ck")
