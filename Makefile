@@ -4,7 +4,7 @@ SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
 .PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation format lint clean
-.PHONY: models fuzz
+.PHONY: models vectors fuzz
 
 help:
 	@echo 'make run           build, and show a server and a client at work over loopback TCP'
@@ -13,6 +13,7 @@ help:
 	@echo 'make test          all tests: debug, release, address and thread sanitizer, and a few seconds of fuzzing'
 	@echo 'make test-debug    the tests of one build; also test-release, test-asan, test-tsan'
 	@echo 'make models        explore the models of the specification and their mutants'
+	@echo 'make vectors       write Spec/Vectors anew, from what the engine gives'
 	@echo 'make fuzz          fuzz every target, SECONDS_EACH=60 seconds each'
 	@echo 'make rotation      send 3 GiB through a channel, so that its keys are replaced twice (minutes; not in CI)'
 	@echo 'make bench         handshakes, throughput and round trips on this machine'
@@ -60,6 +61,10 @@ test-tsan: setup
 # The models of Spec/models, every interleaving, and their mutants, which must fail.
 models:
 	python3 Spec/models/check.py
+
+# The files of Spec/Vectors. The tests compare them byte for byte; `check-vectors` of Spec/peer computes them again.
+vectors: setup
+	SCP_WRITE_VECTORS=1 $(SWIFT) test --disable-xctest --filter VectorFileTests
 
 # Every fuzz target for SECONDS_EACH seconds, after the canary.
 SECONDS_EACH ?= 60

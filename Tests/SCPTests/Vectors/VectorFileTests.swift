@@ -1,0 +1,11 @@
+import Testing
+
+@testable import SCP
+
+/// Spec/Vectors is what the engine gives. `make vectors` writes it, Spec/peer computes every value again.
+@Suite struct VectorFileTests {
+    @Test func handshakes() throws { try VectorFile.check("handshake", HandshakeVectors.file()) }
+    @Test func frames() throws { try VectorFile.check("frames", FrameVectors.file()) }
+    @Test func rotations() throws { try VectorFile.check("rotation", RotationVectors.file()) }
+    @Test func closes() throws { try VectorFile.check("close", CloseVectors.file()) }
+}
