@@ -464,7 +464,7 @@ class Connection:
             return self._over("by peer", close["code"])
         eliciting = True
         if kind == DATA:
-            eliciting = self._on_data(wire.parse_records(plaintext))
+            eliciting = self._on_data(wire.records_of(plaintext))
         elif self.state != EST:
             raise Failure(Code.UNEXPECTED_MESSAGE, f"rotation in {self.state}")
         elif kind == INIT:
@@ -497,7 +497,8 @@ class Connection:
 
     def _on_data(self, records):
         """Whether the frame is eliciting."""
-        for rec in records:
+        eliciting = False
+        for rec in records:   # one after the other: the first that breaks a rule decides, [SCP-REC-7]
             name = rec["record"]
             if name == "piece":
                 self.receiver.piece(rec)
@@ -524,7 +525,8 @@ class Connection:
                 self.path_token = rec["token"]
             if name in ("ping", "blocked", "channelBlocked", "pathChallenge"):
                 self.ack_owed = True
-        return any(rec["record"] != "padding" for rec in records)
+            eliciting = eliciting or name != "padding"
+        return eliciting
 
     def _check_own_channel(self, rec):
         """[SCP-REC-2]: here the receiver of the messages speaks"""

@@ -209,10 +209,10 @@ class Receiver:
         self.charged, c.charged, message.charge = self.charged + more, c.charged + more, message.charge + more
 
     def piece(self, rec):
-        c, ident = self.channel(rec["channel"]), rec["message"]
         end = rec["offset"] + len(rec["bytes"])
         if end > self.own.message_limit:
             raise Failure(Code.MESSAGE_TOO_LARGE, "piece")
+        c, ident = self.channel(rec["channel"]), rec["message"]
         if c.is_finished(ident):
             return
         message = c.partial.get(ident)

@@ -53,7 +53,7 @@ def to_json(value):
 
 def decode(kind, plaintext):
     if kind == wire.DATA:
-        return {"records": wire.parse_records(plaintext)}
+        return {"records": list(wire.records_of(plaintext))}
     parse = {wire.ACK: wire.parse_ack, wire.CLOSE: wire.parse_close}
     return parse.get(kind, wire.parse_rotation)(plaintext)
 

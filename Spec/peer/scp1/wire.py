@@ -295,23 +295,25 @@ def encode_record(rec, last=True):
     return bytes([kind]) + out + (varint(len(data)) if kind & 4 else b"") + data
 
 
-def parse_records(plaintext):
-    """[SCP-REC-7] to [SCP-REC-28], as far as a frame shows it by itself"""
-    r, records = Reader(plaintext), []
+def records_of(plaintext):
+    """Yields the records: [SCP-REC-7] to [SCP-REC-28], as far as a frame shows it by itself."""
+    r = Reader(plaintext)
     if not r.left():
         raise malformed("no record")
     while r.left():
         kind = r.uint(1)
         if kind == 0:
-            if not records or records[-1]["record"] != "padding":
-                records.append(record("padding", count=0))
-            records[-1]["count"] += 1
+            count = 1
+            while r.left() and r.data[r.at] == 0:
+                count += r.uint(1) + 1
+            yield record("padding", count=count)
         elif kind in CONTROL:
             name, fields = CONTROL[kind]
             read = {"channel": lambda: read_channel(r), "token": lambda: r.take(8)}
-            records.append(record(name, **{f: read.get(f, r.varint)() for f in fields}))
-            if name in ("cancel", "refuse") and records[-1]["channel"][1] > 1:
+            rec = record(name, **{f: read.get(f, r.varint)() for f in fields})
+            if name in ("cancel", "refuse") and rec["channel"][1] > 1:
                 raise malformed("cancel or refuse on an unreliable channel")
+            yield rec
         elif 0x20 <= kind <= 0x27:
             channel, message = read_channel(r), r.varint()
             offset = r.varint() if kind & 2 else 0
@@ -322,22 +324,20 @@ def parse_records(plaintext):
                 raise malformed("a piece without bytes")
             if offset + len(data) > VARINT_MAX:
                 raise malformed("offset")
-            records.append(record("piece", channel=channel, message=message, offset=offset, end=bool(kind & 1),
-                                  bytes=data, type=kind))
+            yield record("piece", channel=channel, message=message, offset=offset, end=bool(kind & 1), bytes=data,
+                         type=kind)
         elif kind in (0x30, 0x34):
             channel, number = read_channel(r), r.varint()
             if channel[1] < 2:
                 raise malformed("an unreliable message on a reliable channel")
             data = r.take(r.varint()) if kind & 4 else r.rest()
-            records.append(record("unreliable", channel=channel, number=number, bytes=data, type=kind))
+            yield record("unreliable", channel=channel, number=number, bytes=data, type=kind)
         elif 0x40 <= kind <= 0x7F:
-            body = r.take(r.varint())
             if kind % 2:
                 raise Failure(Code.UNEXPECTED_MESSAGE, f"extension {kind:#x}")
-            records.append(record("extension", type=kind, body=body))
+            yield record("extension", type=kind, body=r.take(r.varint()))
         else:
             raise malformed(f"record {kind:#x}")
-    return records
 
 
 def encode_records(records):
@@ -390,10 +390,10 @@ def parse_rotation(plaintext):
     """[SCP-ROT-3], [SCP-ROT-4]"""
     r = Reader(plaintext)
     target, nonce, mode, piece, total = r.uint(2), r.take(8), r.uint(1), r.uint(1), r.uint(2)
+    if mode > 1:
+        raise Failure(Code.ROTATION_FAILED, "mode")
     if piece or total != 48:
         raise malformed("piece or size of a rotation")
     noise = r.take(total)
     r.end()
-    if mode > 1:
-        raise Failure(Code.ROTATION_FAILED, "mode")
     return {"target": target, "nonce": nonce, "mode": mode, "piece": 0, "total": total, "bytes": noise}
