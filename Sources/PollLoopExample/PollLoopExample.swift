@@ -72,8 +72,7 @@ struct End: ~Copyable {
     private var mustShutDown = false
     private var hasInput = true
     private(set) var isOver = false
-    /// What poll(2) said.
-    var readiness: Int16 = 0
+    var readiness: Int16 = 0  // what poll(2) said
 
     init(_ name: String, _ socket: Int32, _ engine: consuming Connection<GcryptProvider>) {
         self.name = name

@@ -60,7 +60,7 @@ extension SecureChannel {
     /// Connects, runs `body`, and closes in order; when `body` throws, or the task is cancelled, the channel is aborted
     /// instead. Throws what `body` throws, and what ``close(_:reason:afterPeerFinished:)`` throws.
     @discardableResult
-    public static func withConnection<Provider: CryptoProvider, Result>(
+    public nonisolated(nonsending) static func withConnection<Provider: CryptoProvider, Result>(
         to endpoint: Endpoint, _ configuration: Configuration<Provider>,
         options: TransportOptions = TransportOptions(), _ body: (SecureChannel) async throws -> Result
     ) async throws -> Result {

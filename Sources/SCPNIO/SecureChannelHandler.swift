@@ -34,7 +34,6 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     public typealias OutboundOut = ByteBuffer
 
     let session: Session<Provider>
-    let writeHighWater: Int
     let closeWait: Duration
     let observer: (any SessionObserver)?
     /// Whether messages go down the pipeline. Otherwise tasks take them from the session.
@@ -47,6 +46,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     private var hasStarted = false
     private var isPumping = false
     private var mustPumpAgain = false
+    private var isPumpScheduled = false
     /// Handlers after this one asked for messages.
     private var isDemanded = false
     private var pendingWrites = CircularBuffer<(message: OutgoingMessage, promise: EventLoopPromise<Void>?)>()
@@ -62,7 +62,6 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
         _ role: Role, _ configuration: Configuration<Provider>, eventLoop: any EventLoop
     ) throws(ConfigurationError) {
         session = try Session(role, configuration, endpoint: nil, eventLoop: eventLoop)
-        writeHighWater = configuration.limits.writeHighWater
         closeWait = configuration.timers.closeWait
         observer = nil
         deliversInPipeline = true
@@ -71,7 +70,6 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     /// A handler whose messages tasks send and receive through `session`.
     init(session: Session<Provider>, _ configuration: Configuration<Provider>, observer: any SessionObserver) {
         self.session = session
-        writeHighWater = configuration.limits.writeHighWater
         closeWait = configuration.timers.closeWait
         self.observer = observer
         deliversInPipeline = false
@@ -194,7 +192,8 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     private func admitWrites() {
         while let next = pendingWrites.first {
             do throws(SecureChannelError) {
-                guard case .sent = try session.attempt(next.message.bytes, on: next.message.channel) else { return }
+                guard case .sent = try session.attempt(next.message.bytes, on: next.message.channel, wakesDriver: false)
+                else { return }
                 next.promise?.succeed()
             } catch {
                 next.promise?.fail(error)
@@ -230,8 +229,12 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     }
 
     func schedulePump() {
-        guard let context else { return }
-        context.eventLoop.assumeIsolated().execute { self.pump() }
+        guard let context, !isPumpScheduled else { return }
+        isPumpScheduled = true
+        context.eventLoop.assumeIsolated().execute {
+            self.isPumpScheduled = false
+            self.pump()
+        }
     }
 
     private func round(_ context: ChannelHandlerContext) {
@@ -252,6 +255,9 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
             }
         }
         deliver(context)
+        // Who sends one message often sends the next: it is found there without a wake-up, and a batch gathers while
+        // the socket is busy.
+        if writing.hasWritten, !deliversInPipeline { schedulePump() }
         if isClosed { end(context) }
         if report.isTerminated { finishTransport(context) } else { arm(report.deadline, context) }
     }

@@ -37,7 +37,7 @@ public final class SecureServer: Sendable {
 
     /// Listens while `body` runs; see ``listen(on:_:options:handler:)``.
     @discardableResult
-    public static func withServer<Provider: CryptoProvider, Result: Sendable>(
+    public nonisolated(nonsending) static func withServer<Provider: CryptoProvider, Result: Sendable>(
         on endpoint: Endpoint, _ configuration: Configuration<Provider>, options: ServerOptions = ServerOptions(),
         handler: @escaping @Sendable (SecureChannel) async throws -> Void,
         _ body: (SecureServer) async throws -> Result

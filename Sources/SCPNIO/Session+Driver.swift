@@ -23,11 +23,11 @@ extension Session {
 
     func advance() { lock.withLock { engine.advance(to: now) } }
 
-    /// Appends frames to the buffer, at least `capacity` bytes large, until it is full or there is nothing to say.
+    /// Appends frames to the buffer, at least `capacity` bytes large, until it is full or there is nothing to say. After
+    /// it has written something the driver looks again without being told.
     func transmit(into buffer: inout ByteBuffer, capacity: Int, unwritten: Int) -> Transmit {
         lock.lock()
         defer { lock.unlock() }
-        isPumpDue = false
         consumed = 0
         let now = now
         return buffer.append(capacity: capacity) { output in
@@ -35,6 +35,7 @@ extension Session {
             while result == .wrote {
                 result = engine.pollTransmit(into: &output, unwritten: unwritten + output.count, at: now)
             }
+            isPumpDue = !output.isEmpty || unwritten > writeHighWater
             return result
         }
     }

@@ -27,13 +27,17 @@ extension Session {
     }
 
     /// Sends if there is room and nobody waits for it already.
-    func attempt(_ bytes: ByteBuffer, on channel: SCP.Channel) throws(SecureChannelError) -> Attempt {
+    ///
+    /// - Parameter wakesDriver: false for the driver itself.
+    func attempt(
+        _ bytes: ByteBuffer, on channel: SCP.Channel, wakesDriver: Bool = true
+    ) throws(SecureChannelError) -> Attempt {
         var wake: NIOLoopBound<Handler>?
         defer { pump(wake) }
         lock.lock()
         defer { lock.unlock() }
         if senders.isEmpty, let id = try insert(bytes, on: channel) {
-            wake = requestPump()
+            if wakesDriver { wake = requestPump() }
             return .sent(id)
         }
         return .mustWait(ticket: nextTicket())

@@ -29,10 +29,13 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
 
     /// Who writes what the engine has to say; nil before the transport is there and after it is gone.
     var driver: NIOLoopBound<Handler>?
+    /// The driver is going to ask the engine for frames: it was told to, it has just written and looks once more, or
+    /// the transport is behind and it waits for that. Until then nobody need wake it.
     var isPumpDue = false
     /// Charges of messages read since the driver last asked the engine for frames, and how many make it ask again.
     var consumed = 0
     let creditStep: Int
+    let writeHighWater: Int
     /// Reliable messages accepted, and confirmed through the last number of each channel.
     var accepted = 0
     var delivered: [SCP.Channel: UInt64] = [:]
@@ -43,6 +46,7 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
         self.eventLoop = eventLoop
         self.endpoint = endpoint
         let limits = configuration.limits
+        writeHighWater = limits.writeHighWater
         creditStep = min(limits.connectionCredit, limits.channelCredit) / 8
         engine = try Connection(role, configuration, at: Instant(eventLoop.now))
     }
@@ -120,6 +124,8 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
             body()
             // Those who wait for room are told at once when none of them will be sent.
             _ = admitSenders(&resumptions)
+            // Some of what may come of it leaves even when the transport is behind.
+            isPumpDue = false
             return requestPump()
         }
         resumptions.run()

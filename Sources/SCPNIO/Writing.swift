@@ -12,6 +12,8 @@ struct Writing {
     var unwritten = 0
     /// The engine was not asked for all it has to say, because the transport is behind.
     var isHeldBack = false
+    /// The engine was last asked with success, and may have more by now.
+    var hasWritten = false
     /// The write side is to be shut down once everything is written.
     var endsOutput = false
     /// The connection is over, and the last frames are still on their way into the transport.
@@ -52,6 +54,7 @@ extension SecureChannelHandler {
             let result = session.transmit(into: &buffer, capacity: capacity, unwritten: writing.unwritten)
             let count = buffer.readableBytes
             writing.keep(buffer)
+            writing.hasWritten = count > 0
             if count > 0 { write(buffer, context) }
             switch result {
             case .outputFull(let needed):
@@ -59,7 +62,7 @@ extension SecureChannelHandler {
             case .endOfStream:
                 writing.endsOutput = true
             case .nothing, .wrote:
-                writing.isHeldBack = writing.unwritten > writeHighWater
+                writing.isHeldBack = writing.unwritten > session.writeHighWater
                 return
             }
         }
