@@ -23,6 +23,17 @@ extension Connection {
         return id
     }
 
+    /// What ``send(_:on:at:)`` takes at present: an adapter that lets many threads send can gather their messages and
+    /// hand them on later, without one being refused.
+    public var sendRoom: SendRoom {
+        let accepts =
+            switch state {
+            case .closing, .draining, .closed: false
+            default: closeIntent == nil && !events.isClosed
+            }
+        return outbox.room(accepts: accepts)
+    }
+
     /// Hands the next message to `body` and returns its credit to the peer; nil when none is there. Messages stay
     /// readable after the connection has ended, until the value is dropped.
     ///

@@ -27,3 +27,17 @@ public enum SendError: Error, Equatable, Sendable {
     /// The connection is closing or closed.
     case closed
 }
+
+/// How much a connection takes for sending.
+public struct SendRoom: Equatable, Sendable {
+    /// Free bytes of the send buffer, of which a message takes ``messageCharge`` more than its size. 0 once nothing is
+    /// taken any more. It shrinks by sending alone, and grows as frames leave.
+    public let bytes: Int
+    /// The largest message on a reliable channel.
+    public let messageLimit: Int
+    /// Channel numbers from 0 up to this one, exclusive.
+    public let channels: Int
+
+    /// What each message takes of the send buffer besides its bytes.
+    public static let messageCharge = Int(FlowControl.messageCharge)
+}

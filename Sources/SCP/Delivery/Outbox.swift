@@ -99,11 +99,11 @@ struct Outbox {
         guard !isFinished else { throw .finished }
         guard channel.number >= 0, UInt64(channel.number) < channelLimit
         else { throw .invalidChannel(limit: Int(clamping: channelLimit)) }
-        var limit = min(Int(clamping: messageLimit), bufferLimit - Int(FlowControl.messageCharge))
+        var limit = min(Int(clamping: messageLimit), bufferLimit - SendRoom.messageCharge)
         // An unreliable message is never cut, so it must fit the smallest frame we may have to put it into.
         if !channel.mode.isReliable { limit = min(limit, unreliableLimit) }
         guard message.count <= limit else { throw .tooLarge(limit: limit) }
-        guard buffered + message.count + Int(FlowControl.messageCharge) <= bufferLimit else {
+        guard buffered + message.count + SendRoom.messageCharge <= bufferLimit else {
             wantsRoom = true
             throw .full
         }
@@ -116,8 +116,16 @@ struct Outbox {
         return MessageID(rawValue: id)
     }
 
+    /// What would be accepted now; nothing when the connection does not accept messages, or `finish` was called.
+    func room(accepts: Bool) -> SendRoom {
+        SendRoom(
+            bytes: accepts && !isFinished ? bufferLimit - buffered : 0,
+            messageLimit: min(Int(clamping: messageLimit), bufferLimit - SendRoom.messageCharge),
+            channels: Int(clamping: channelLimit))
+    }
+
     /// Bytes of the send buffer in use, with 32 for each message.
-    private var buffered: Int { queue.byteCount + queue.count * Int(FlowControl.messageCharge) }
+    private var buffered: Int { queue.byteCount + queue.count * SendRoom.messageCharge }
 
     /// Whether the sender who met `full` should be told of room: once, when a quarter is free.
     mutating func takeRoomNotice() -> Bool {
