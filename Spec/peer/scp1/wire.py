@@ -212,7 +212,7 @@ def encode_protocols(names):
 
 def parse_list(data, where, suite=1):
     """Checks a list of M1, M2 or M3 against the table: [SCP-ITEM-8] to [SCP-ITEM-25]."""
-    a = Advertised()
+    a, has_credential = Advertised(), False
     for i, value in split_list(data).items():
         if i > TOKEN:
             if i % 2:
@@ -234,7 +234,7 @@ def parse_list(data, where, suite=1):
             if not a.protocols or "" in a.protocols or (where == "M3" and len(a.protocols) != 1):
                 raise malformed("application protocols")
         elif i == CREDENTIAL:
-            raise Failure(Code.CREDENTIAL_INVALID, "no credential wanted")
+            has_credential = True
         elif i == VERSIONS:
             a.versions = value
         elif i == SUITES:
@@ -247,6 +247,8 @@ def parse_list(data, where, suite=1):
     if not (2048 <= a.frame_limit <= 1048576 and a.message_limit <= 2**48 and 1 <= a.channels <= 65536
             and (a.credit == 0 or a.credit >= least) and a.channel_credit >= least):
         raise malformed("a limit out of bounds")
+    if has_credential:
+        raise Failure(Code.CREDENTIAL_INVALID, "no credential wanted")
     return a
 
 
