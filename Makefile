@@ -47,10 +47,10 @@ test: setup
 	@.ci/test
 
 test-debug: setup
-	@.ci/test debug
+	@.ci/test debug debug-command
 
 test-release: setup
-	@.ci/test release
+	@.ci/test release release-command
 
 test-asan: setup
 	@.ci/test address
