@@ -23,7 +23,8 @@ extension Session {
 
     func advance() { lock.withLock { engine.advance(to: now) } }
 
-    /// Appends frames to the buffer, at least `capacity` bytes large, until it is full or there is nothing to say. After
+    /// Appends frames to the buffer, at least `capacity` bytes large, until it is full or there is nothing to say.
+    /// After
     /// it has written something the driver looks again without being told.
     func transmit(into buffer: inout ByteBuffer, capacity: Int, unwritten: Int) -> Transmit {
         lock.lock()

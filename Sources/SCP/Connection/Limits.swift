@@ -1,7 +1,9 @@
 /// How much a connection accepts and holds, in bytes unless said.
 ///
-/// The defaults keep the engine's memory, with every buffer full, under 1 MB for a connection: the window with a quarter
-/// of it in spare room, 64 KiB of unreliable messages, one frame being received, the send buffer with an eighth of it in
+/// The defaults keep the engine's memory, with every buffer full, under 1 MB for a connection: the window with a
+/// quarter
+/// of it in spare room, 64 KiB of unreliable messages, one frame being received, the send buffer with an eighth of it
+/// in
 /// spare room, and what the adapter holds unwritten.
 /// [SCP-LIMIT-5] [SCP-LIMIT-7]
 public struct Limits: Hashable, Sendable {

@@ -170,7 +170,8 @@ import Testing
         expectFatal(&duel, frame, .sequenceViolation)
     }
 
-    /// [SCP-FRAME-4] [SCP-FRAME-5] [SCP-FRAME-6] Scenario 89 and negative tests 1 to 3: lengths, refused on 14 bytes, in
+    /// [SCP-FRAME-4] [SCP-FRAME-5] [SCP-FRAME-6] Scenario 89 and negative tests 1 to 3: lengths, refused on 14 bytes,
+    /// in
     /// every state that looks at frames.
     @Test(arguments: TableState.allCases.filter { $0 != .draining && $0 != .closed })
     func lengths(state: TableState) throws {

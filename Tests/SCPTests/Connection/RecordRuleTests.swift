@@ -62,7 +62,8 @@ import Testing
 
     static let pieces: [Rule] = [
         // [SCP-REC-26]
-        Rule("empty message", Plain.piece(0, [])), Rule("empty piece", Plain.piece(0, [], isLast: false), .malformedFrame),
+        Rule("empty message", Plain.piece(0, [])),
+        Rule("empty piece", Plain.piece(0, [], isLast: false), .malformedFrame),
         Rule("empty end", Plain.piece(0, offset: 3, []), after: [Plain.piece(0, [1, 2, 3], isLast: false)]),
         Rule("empty to the end of the frame", Plain.piece(0, [], hasLength: false)),
         // [SCP-REC-27]

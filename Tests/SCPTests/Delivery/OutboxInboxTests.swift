@@ -2,7 +2,8 @@ import Testing
 
 @testable import SCP
 
-/// An ``Outbox`` that feeds an ``Inbox`` frame by frame, under every kind of limits, schedule and reader: what one sends
+/// An ``Outbox`` that feeds an ``Inbox`` frame by frame, under every kind of limits, schedule and reader: what one
+/// sends
 /// the other takes, credit is never exceeded, and everything arrives.
 @Suite struct OutboxInboxTests {
     private struct Link {
