@@ -173,6 +173,7 @@ def check_handshake(case):
         "case", case, "name session prologue helloKeys m1 m2 m3 finished split master keys chain exporter binding",
         "note exports confirmation confirmationAck")
     s = Session(session)
+    same("access key", bool(s.access), bool(s.hello & 2))
     initiator, responder = s.connection("initiator"), s.connection("responder")
     parameters = wire.encode_list(s.parties["initiator"][2])
     message, noise = check_message("m1", m1, take(initiator), initiator, 61, b"")
