@@ -195,8 +195,8 @@ extension Connection {
     /// Takes the peer's parameters, and starts the session's clocks.
     /// [SCP-ITEM-26]
     private mutating func apply(_ parameters: TransportParameters) {
-        for refused in outbox.apply(parameters) {
-            events.notice(.refused(refused.channel, MessageID(rawValue: refused.message), refused.code))
+        for refused in outbox.apply(parameters).reversed() {
+            events.excluded(refused.channel, MessageID(rawValue: refused.message), refused.code)
         }
         peerFrameLimit = Int(clamping: parameters.frameLimit)
         counts.epoch = 1

@@ -10,6 +10,9 @@ struct EventQueue {
     private var readable: [Channel] = []
     private var delivered: [(channel: Channel, message: UInt64)] = []
     private var notices: [Event] = []
+    /// Messages of ours that the peer's limits exclude: at most what the send buffer held, and none of the peer's
+    /// business, so they are told at once and all of them.
+    private var excluded: [Event] = []
     private var isWritable = false
     private var isPeerFinished = false
     private var epoch: UInt16?
@@ -45,6 +48,10 @@ struct EventQueue {
         if notices.count < EventQueue.maximumNotices { notices.append(event) }
     }
 
+    mutating func excluded(_ channel: Channel, _ message: MessageID, _ code: ErrorCode) {
+        excluded.append(.refused(channel, message, code))
+    }
+
     /// Once only; the first outcome stays.
     /// [SCP-CLOSE-22]
     mutating func closed(_ closure: Closure) {
@@ -68,6 +75,7 @@ struct EventQueue {
         if let last = delivered.popLast() {
             return .delivered(last.channel, through: MessageID(rawValue: last.message))
         }
+        if let event = excluded.popLast() { return event }
         if showsMessages, !notices.isEmpty { return notices.removeFirst() }
         if isWritable {
             isWritable = false

@@ -1,6 +1,7 @@
-import SCP
 import SCPSimulation
 import Testing
+
+@testable import SCP
 
 @Suite struct EarlySendTests {
     /// A message accepted before the peer's limits were known is given up when they forbid it; its neighbours arrive.
@@ -23,5 +24,23 @@ import Testing
         #expect(pipe.responder.readText(at: pipe.now) == "before")
         #expect(pipe.responder.readText(at: pipe.now) == "after")
         #expect(pipe.responder.readText(at: pipe.now) == nil)
+    }
+
+    /// All of them are told, in order, also when the session never stands: a clean end would otherwise claim that what
+    /// was accepted had been delivered.
+    @Test func everyMessageThatIsGivenUpIsTold() throws {
+        var fixture = try Fixture()
+        fixture.responder.limits.messageLimit = 10
+        var duel = try Duel(.initiator, fixture) { peer in
+            peer.items += itemBytes(0x02, [10])
+        }
+        let large = [UInt8](repeating: 1, count: 11)
+        for _ in 0..<1_000 { _ = try duel.engine.send(large.span, at: duel.now) }
+        duel.poll()
+        try duel.peer.readInit(Frames.split(duel.written).frames[0])
+        duel.feed(try duel.peer.responseFrame())
+        duel.engine.abort(at: duel.now)
+        duel.poll()
+        #expect(duel.events == (0..<1_000).map { .refused(.default, MessageID(rawValue: $0), .messageTooLarge) })
     }
 }

@@ -16,7 +16,7 @@ struct Duel: ~Copyable {
     private var taken = 0
     /// Whether the engine has said that it will write no more.
     private(set) var hasEnded = false
-    var outputSize = 131_072
+    var outputSize = 70_000
     var unwritten = 0
 
     /// An engine at the start of its handshake.
