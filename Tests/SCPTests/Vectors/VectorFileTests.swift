@@ -8,4 +8,11 @@ import Testing
     @Test func frames() throws { try VectorFile.check("frames", FrameVectors.file()) }
     @Test func rotations() throws { try VectorFile.check("rotation", RotationVectors.file()) }
     @Test func closes() throws { try VectorFile.check("close", CloseVectors.file()) }
+
+    @Test func negatives() throws {
+        let cases = try NegativeFrameCases.all() + NegativeStateCases.all()
+        for one in cases { try one.verify() }
+        let provider = try VectorProvider()
+        try VectorFile.check("negative", VectorFile.json("negative", cases.map { try $0.json(provider) }))
+    }
 }

@@ -23,6 +23,7 @@ struct VectorTranscript {
 
     let session: VectorSession
     let provider: VectorProvider
+    let attempt: Attempt
     let prologue: [UInt8]
     let hello: HelloKeys<VectorProvider>
     let m1: Message
@@ -58,7 +59,7 @@ struct VectorTranscript {
         if let lie = lies.identity {
             provider.notes.claim(VectorSession.publicKey(lie.key), for: session[lie.role].identity)
         }
-        let attempt = Attempt(rawValue: session.attempt.reduce(0) { $0 << 8 | UInt64($1) })
+        attempt = Attempt(rawValue: session.attempt.reduce(0) { $0 << 8 | UInt64($1) })
         hello = try HelloKeys(
             provider: provider, hello: session.hello,
             responderKey: VectorSession.publicKey(try provider.publicBytes(session.responder.identity)),
