@@ -7,13 +7,13 @@ protocol AnySession: AnyObject, Sendable {
     var view: SessionView { get }
 
     /// Returns once the message is in the send buffer.
-    func send(_ bytes: ByteBuffer, on channel: SCP.Channel) async throws -> MessageID
+    nonisolated(nonsending) func send(_ bytes: ByteBuffer, on channel: SCP.Channel) async throws -> MessageID
     /// Nil once no message will come any more.
-    func receive(from channel: SCP.Channel?) async throws -> Message?
+    nonisolated(nonsending) func receive(from channel: SCP.Channel?) async throws -> Message?
     /// Returns once the peer is accepted and both sides know it.
-    func established() async throws -> Peer
+    nonisolated(nonsending) func established() async throws -> Peer
     /// Returns once the outcome is known.
-    func closed() async throws -> Closure
+    nonisolated(nonsending) func closed() async throws -> Closure
 
     func close(_ code: ErrorCode, reason: String, afterPeerFinished: Bool)
     func abort(_ code: ErrorCode, reason: String)

@@ -31,18 +31,24 @@ public final class SecureChannel: Sendable {
     /// A task that is cancelled while it waits has not sent the message.
     /// - Returns: the message's number on its channel.
     @discardableResult
-    public func send(_ message: ByteBuffer, on channel: SCP.Channel = .default) async throws -> MessageID {
+    public nonisolated(nonsending) func send(_ message: ByteBuffer, on channel: SCP.Channel = .default) async throws
+        -> MessageID
+    {
         try await session.send(message, on: channel)
     }
 
     @discardableResult
-    public func send(_ message: [UInt8], on channel: SCP.Channel = .default) async throws -> MessageID {
+    public nonisolated(nonsending) func send(_ message: [UInt8], on channel: SCP.Channel = .default) async throws
+        -> MessageID
+    {
         try await session.send(ByteBuffer(bytes: message), on: channel)
     }
 
     /// Sends the text as UTF-8.
     @discardableResult
-    public func send(_ text: String, on channel: SCP.Channel = .default) async throws -> MessageID {
+    public nonisolated(nonsending) func send(_ text: String, on channel: SCP.Channel = .default) async throws
+        -> MessageID
+    {
         try await session.send(ByteBuffer(string: text), on: channel)
     }
 
@@ -63,7 +69,7 @@ public final class SecureChannel: Sendable {
     /// was received. Throws when the channel failed, after the messages that had arrived.
     ///
     /// A task that is cancelled gets `CancellationError`; no message is lost and the channel goes on.
-    public func receive(from channel: SCP.Channel? = nil) async throws -> Message? {
+    public nonisolated(nonsending) func receive(from channel: SCP.Channel? = nil) async throws -> Message? {
         try await session.receive(from: channel)
     }
 
@@ -84,7 +90,13 @@ public final class SecureChannel: Sendable {
             let session: any AnySession
             let channel: SCP.Channel?
 
-            public func next() async throws -> Message? { try await session.receive(from: channel) }
+            public nonisolated(nonsending) func next() async throws -> Message? {
+                try await session.receive(from: channel)
+            }
+
+            public func next(isolation actor: isolated (any Actor)?) async throws -> Message? {
+                try await session.receive(from: channel)
+            }
         }
     }
 
@@ -109,7 +121,7 @@ public final class SecureChannel: Sendable {
     /// - Parameters:
     ///   - reason: for the peer; UTF-8, cut to 256 bytes.
     ///   - afterPeerFinished: wait for the peer to finish or close first, within the flush time.
-    public func close(
+    public nonisolated(nonsending) func close(
         _ code: ErrorCode = .noError, reason: String = "", afterPeerFinished: Bool = false
     ) async throws {
         session.close(code, reason: reason, afterPeerFinished: afterPeerFinished)
@@ -126,7 +138,7 @@ public final class SecureChannel: Sendable {
     public func abort(_ code: ErrorCode = .noError, reason: String = "") { session.abort(code, reason: reason) }
 
     /// Waits for the end, whoever brings it about.
-    public func waitUntilClosed() async throws -> Closure { try await session.closed() }
+    public nonisolated(nonsending) func waitUntilClosed() async throws -> Closure { try await session.closed() }
 
     /// Different for every session and the same on both sides.
     public var sessionIdentifier: Digest? { session.view.identifier }

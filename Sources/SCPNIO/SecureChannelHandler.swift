@@ -244,7 +244,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
             transmit(context)
             report = session.report()
             reports.append(report)
-        } while report.hasAdmitted
+        } while report.hasMore
         flushWrites(context)
         var isClosed = false
         for report in reports {
@@ -255,9 +255,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
             }
         }
         deliver(context)
-        // Who sends one message often sends the next: it is found there without a wake-up, and a batch gathers while
-        // the socket is busy.
-        if writing.hasWritten, !deliversInPipeline { schedulePump() }
+        if writing.mustLookAgain, !deliversInPipeline { schedulePump() }
         if isClosed { end(context) }
         if report.isTerminated { finishTransport(context) } else { arm(report.deadline, context) }
     }

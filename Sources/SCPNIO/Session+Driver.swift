@@ -4,10 +4,10 @@ internal import SCP
 
 /// What the handler calls, on the event loop.
 extension Session {
-    func attach(_ driver: NIOLoopBound<Handler>) { lock.withLock { self.driver = driver } }
+    func attach(_ handler: NIOLoopBound<Handler>) { driver.withLockedValue { $0 = handler } }
 
     /// The transport is gone.
-    func detach() { lock.withLock { driver = nil } }
+    func detach() { driver.withLockedValue { $0 = nil } }
 
     /// Opens the frames in the buffer in place. What is wrong with them comes out as the closing event.
     func receive(_ buffer: inout ByteBuffer) {
@@ -24,28 +24,36 @@ extension Session {
     func advance() { lock.withLock { engine.advance(to: now) } }
 
     /// Appends frames to the buffer, at least `capacity` bytes large, until it is full or there is nothing to say.
-    /// After
-    /// it has written something the driver looks again without being told.
-    func transmit(into buffer: inout ByteBuffer, capacity: Int, unwritten: Int) -> Transmit {
+    ///
+    /// - Returns: also whether the driver should look again soon by itself: who sends one message often sends the
+    ///   next, and nobody need wake the driver for it.
+    func transmit(
+        into buffer: inout ByteBuffer, capacity: Int, unwritten: Int
+    ) -> (transmit: Transmit, mustLookAgain: Bool) {
         lock.lock()
         defer { lock.unlock() }
+        drain()
         consumed = 0
         let now = now
-        return buffer.append(capacity: capacity) { output in
+        let result = buffer.append(capacity: capacity) { output in
             var result = Transmit.wrote
             while result == .wrote {
                 result = engine.pollTransmit(into: &output, unwritten: unwritten + output.count, at: now)
             }
-            isPumpDue = !output.isEmpty || unwritten > writeHighWater
             return result
         }
+        setRoom()
+        let mustLookAgain = outgoing.withLockedValue { outgoing in
+            outgoing.driverLooked(isBusy: buffer.readableBytes > 0, isBehind: unwritten > writeHighWater)
+        }
+        return (result, mustLookAgain)
     }
 
     /// What happened since the driver last asked.
     struct Report {
         var events: [Event] = []
-        /// Messages that had waited were accepted: there is more to transmit.
-        var hasAdmitted = false
+        /// There is more to transmit: messages that had waited, or credit.
+        var hasMore = false
         var deadline: Deadline?
         var isTerminated = false
         /// Tasks to go on. They do once everything is written: one of them may end the program.
@@ -60,6 +68,8 @@ extension Session {
                 note(event, &report)
                 report.events.append(event)
             }
+            if owesCredit { report.hasMore = true }
+            setRoom()
             report.deadline = engine.deadline
             report.isTerminated = engine.isTerminated
             return report
@@ -73,7 +83,7 @@ extension Session {
         case .readable, .cancelled:
             serveReceivers(&report.resumptions)
         case .writable:
-            if admitSenders(&report.resumptions) { report.hasAdmitted = true }
+            if admitSenders(&report.resumptions) { report.hasMore = true }
         case .delivered(let channel, let message):
             delivered[channel] = message.rawValue
         case .peerFinished:
@@ -81,6 +91,7 @@ extension Session {
             serveReceivers(&report.resumptions)
         case .closed(let closure):
             outcome = closure
+            drain(closes: true)
             end(closure, &report.resumptions)
         case .identityPending, .refused, .rotated, .rotationStalled:
             break

@@ -5,11 +5,13 @@ internal import SCP
 /// A connection's engine, shared by the event loop that moves its bytes and the tasks that use its messages.
 ///
 /// One lock guards it. A task that sends or receives calls the engine itself, under the lock: no hop to the event loop
-/// and back for each message, errors are exact, and a message leaves the engine - and returns its credit - only when
-/// somebody asked for it. What the engine wants to write is fetched by the event loop, which is woken once for any
-/// number of calls. The lock is held for one buffer's work at most.
+/// and back, errors are exact, and a message leaves the engine - and returns its credit - only when somebody asked for
+/// it. What the engine wants to write is fetched by the event loop, which is woken once for any number of calls. The
+/// lock is held for one buffer's work at most; for messages that follow each other, two others that are held for a
+/// moment stand before it (``OutgoingHandoff``, ``IncomingHandoff``).
 final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     // Sendable: what is mutable is touched under `lock` only. Entry points take it; what they call expects it held.
+    // The locks of `outgoing` and `incoming` may be taken while it is held, never the other way round.
     typealias Handler = SecureChannelHandler<Provider>
 
     let eventLoop: any EventLoop
@@ -27,11 +29,10 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     var outcome: Closure?
     var hasPeerFinished = false
 
+    let outgoing = NIOLockedValueBox(OutgoingHandoff())
+    let incoming = NIOLockedValueBox(IncomingHandoff())
     /// Who writes what the engine has to say; nil before the transport is there and after it is gone.
-    var driver: NIOLoopBound<Handler>?
-    /// The driver is going to ask the engine for frames: it was told to, it has just written and looks once more, or
-    /// the transport is behind and it waits for that. Until then nobody need wake it.
-    var isPumpDue = false
+    let driver = NIOLockedValueBox<NIOLoopBound<Handler>?>(nil)
     /// Charges of messages read since the driver last asked the engine for frames, and how many make it ask again.
     var consumed = 0
     let creditStep: Int
@@ -57,7 +58,8 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
 
     var view: SessionView {
         lock.withLock {
-            SessionView(
+            drain()
+            return SessionView(
                 peer: engine.peer, statistics: engine.statistics, identifier: engine.sessionIdentifier,
                 outcome: outcome, undelivered: undelivered)
         }
@@ -76,7 +78,7 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
 
     // MARK: Beginning and end
 
-    func established() async throws -> Peer {
+    nonisolated(nonsending) func established() async throws -> Peer {
         let ticket = lock.withLock { nextTicket() }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -94,7 +96,7 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
         }
     }
 
-    func closed() async throws -> Closure {
+    nonisolated(nonsending) func closed() async throws -> Closure {
         let ticket = lock.withLock { nextTicket() }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -120,16 +122,18 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
 
     func command(_ body: () -> Void) {
         var resumptions = Resumptions()
-        let wake = lock.withLock {
+        lock.withLock {
+            // What was sent before comes before.
+            drain(closes: true)
             body()
             // Those who wait for room are told at once when none of them will be sent.
             _ = admitSenders(&resumptions)
+            setRoom()
             // Some of what may come of it leaves even when the transport is behind.
-            isPumpDue = false
-            return requestPump()
+            outgoing.withLockedValue { $0.isPumpDue = true }
         }
         resumptions.run()
-        pump(wake)
+        pump()
     }
 
     func close(_ code: ErrorCode, reason: String, afterPeerFinished: Bool) {
@@ -162,19 +166,17 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     }
 
     func closeTransport(after delay: Duration) {
-        guard let driver = lock.withLock({ driver }) else { return }
+        guard let driver = driver.withLockedValue({ $0 }) else { return }
         eventLoop.scheduleTask(in: TimeAmount(delay)) { driver.value.closeTransport() }
     }
 
-    /// Notes that the driver must ask the engine; returns the driver when it has to be told.
-    func requestPump() -> NIOLoopBound<Handler>? {
-        guard !isPumpDue, let driver else { return nil }
-        isPumpDue = true
-        return driver
+    /// Sees to it that the driver asks the engine for frames soon.
+    func requestPump() {
+        if outgoing.withLockedValue({ $0.requestPump() }) { pump() }
     }
 
-    func pump(_ driver: NIOLoopBound<Handler>?) {
-        guard let driver else { return }
+    func pump() {
+        guard let driver = driver.withLockedValue({ $0 }) else { return }
         eventLoop.execute { driver.value.pump() }
     }
 }

@@ -12,8 +12,8 @@ struct Writing {
     var unwritten = 0
     /// The engine was not asked for all it has to say, because the transport is behind.
     var isHeldBack = false
-    /// The engine was last asked with success, and may have more by now.
-    var hasWritten = false
+    /// The engine is to be asked again soon.
+    var mustLookAgain = false
     /// The write side is to be shut down once everything is written.
     var endsOutput = false
     /// The connection is over, and the last frames are still on their way into the transport.
@@ -51,10 +51,11 @@ extension SecureChannelHandler {
         var capacity = Writing.bufferSize
         while true {
             var buffer = writing.takeBuffer(context.channel.allocator, capacity: capacity)
-            let result = session.transmit(into: &buffer, capacity: capacity, unwritten: writing.unwritten)
+            let (result, mustLookAgain) = session.transmit(
+                into: &buffer, capacity: capacity, unwritten: writing.unwritten)
             let count = buffer.readableBytes
             writing.keep(buffer)
-            writing.hasWritten = count > 0
+            writing.mustLookAgain = mustLookAgain
             if count > 0 { write(buffer, context) }
             switch result {
             case .outputFull(let needed):

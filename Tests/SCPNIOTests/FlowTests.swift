@@ -176,6 +176,47 @@ struct FlowTests {
                 #expect(first.value.sorted() == Array(0..<12))
             })
     }
+
+    @Test("whatever send returned for is delivered by a close in order, with many senders and several channels")
+    func nothingIsLost() async throws {
+        for round in 0..<8 {
+            let received = Shared<[Int: [Int]]>([:])
+            let isDone = Shared(false)
+            try await ends.withServer(
+                handler: { client in
+                    for try await message in client.messages {
+                        let numbers = message.text.split(separator: " ").compactMap { Int($0) }
+                        received.change { $0[numbers[0], default: []].append(numbers[1]) }
+                    }
+                    isDone.value = true
+                },
+                { address in
+                    let channel = try await ends.connect(to: address)
+                    let counts = await withTaskGroup(of: (Int, Int).self) { group in
+                        for sender in 0..<4 {
+                            group.addTask {
+                                var count = 0
+                                let padding = String(repeating: "x", count: [0, 50, 3_000, 70_000][sender])
+                                while (try? await channel.send("\(sender) \(count) " + padding, on: .init(sender)))
+                                    != nil
+                                {
+                                    count += 1
+                                }
+                                return (sender, count)
+                            }
+                        }
+                        try? await Task.sleep(for: .milliseconds(3 * round))
+                        let error = await failure { try await channel.close() }
+                        #expect(error == nil)
+                        return await group.reduce(into: [Int: Int]()) { $0[$1.0] = $1.1 }
+                    }
+                    try await eventually { isDone.value }
+                    for (sender, count) in counts {
+                        #expect(received.value[sender, default: []] == Array(0..<count))
+                    }
+                })
+        }
+    }
 }
 
 @Suite("The line of those who wait")
