@@ -248,11 +248,11 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
         flushWrites(context)
         var isClosed = false
         for report in reports {
-            report.resumptions.run()
             for event in report.events {
                 handle(event, context)
                 if case .closed = event { isClosed = true }
             }
+            report.resumptions.run()
         }
         deliver(context)
         if writing.mustLookAgain, !deliversInPipeline { schedulePump() }

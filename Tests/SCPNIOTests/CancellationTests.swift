@@ -3,7 +3,7 @@ import SCP
 import SCPNIO
 import Testing
 
-@Suite("Cancellation", .timeLimit(.minutes(1)))
+@Suite("Cancellation", .timeLimit(.minutes(5)))
 struct CancellationTests {
     private var ends: Ends
 

@@ -3,7 +3,7 @@ import SCP
 import SCPNIO
 import Testing
 
-@Suite("Ends", .timeLimit(.minutes(1)))
+@Suite("Ends", .timeLimit(.minutes(5)))
 struct CloseTests {
     private var ends: Ends
 

@@ -3,7 +3,7 @@ import SCP
 import SCPNIO
 import Testing
 
-@Suite("Messages over sockets", .timeLimit(.minutes(1)))
+@Suite("Messages over sockets", .timeLimit(.minutes(5)))
 struct EchoTests {
     private let ends: Ends
 

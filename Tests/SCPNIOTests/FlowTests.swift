@@ -3,7 +3,7 @@ import SCP
 import SCPNIO
 import Testing
 
-@Suite("Back-pressure", .timeLimit(.minutes(1)))
+@Suite("Back-pressure", .timeLimit(.minutes(5)))
 struct FlowTests {
     private var ends: Ends
 

@@ -3,7 +3,7 @@ import SCP
 import SCPNIO
 import Testing
 
-@Suite("Clients that speak something else", .timeLimit(.minutes(1)))
+@Suite("Clients that speak something else", .timeLimit(.minutes(5)))
 struct HostileTests {
     private var ends: Ends
 
@@ -139,6 +139,10 @@ struct HostileTests {
             // Accepted clients do not count.
             let early = try await ends.connect(to: address)
             let another = try await ends.connect(to: address)
+            for channel in [early, another] {
+                try await channel.send("accepted")
+                _ = try await channel.receive()
+            }
             let silent = [try await PlainClient(to: address), try await PlainClient(to: address)]
             try await eventually {
                 guard let channel = try? await ends.connect(to: address) else { return true }

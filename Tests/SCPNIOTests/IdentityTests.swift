@@ -24,7 +24,7 @@ final class MemoryStore: TrustStore {
     }
 }
 
-@Suite("Identity", .timeLimit(.minutes(1)))
+@Suite("Identity", .timeLimit(.minutes(5)))
 struct IdentityTests {
     private var ends: Ends
 

@@ -5,11 +5,14 @@ import SCP
 import SCPNIO
 import Testing
 
-@Suite("Servers", .timeLimit(.minutes(1)))
+@Suite("Servers", .timeLimit(.minutes(5)))
 struct ServerTests {
     private var ends: Ends
 
-    init() throws { ends = try Ends() }
+    init() throws {
+        ends = try Ends()
+        ends.serverOptions.shutdownTime = .seconds(60)
+    }
 
     @Test("when the server's task is cancelled, clients are told, and listen returns")
     func shutdown() async throws {
@@ -163,7 +166,7 @@ struct ServerTests {
     }
 }
 
-@Suite("Socket files", .timeLimit(.minutes(1)))
+@Suite("Socket files", .timeLimit(.minutes(5)))
 struct SocketFileTests {
     private let ends: Ends
 

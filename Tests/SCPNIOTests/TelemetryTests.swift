@@ -43,7 +43,7 @@ private final class MetricsRecorder: MetricsFactory {
     func destroyTimer(_ handler: any TimerHandler) {}
 }
 
-@Suite("Logs and metrics", .timeLimit(.minutes(1)))
+@Suite("Logs and metrics", .timeLimit(.minutes(5)))
 struct TelemetryTests {
     private var ends: Ends
 
