@@ -27,7 +27,8 @@ extension RandomSession {
     mutating func deliver(to end: Int, all: Bool = false) {
         let count = wires[end].count
         if count > 0 {
-            let part = all ? count : min(count, [1, 14, 63, 500, 5_000, count, count, count].randomElement(using: &random) ?? 1)
+            let sizes = [1, 14, 63, 500, 5_000, count, count, count]
+            let part = all ? count : min(count, sizes.randomElement(using: &random) ?? 1)
             var bytes = Array(wires[end][..<part])
             wires[end].removeFirst(part)
             trace += bytes

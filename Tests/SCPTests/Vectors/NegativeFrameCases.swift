@@ -121,7 +121,8 @@ enum NegativeFrameCases {
                     "\(name(state)): first byte of the HMAC", frame.damaged(at: -32), .authenticationFailed,
                     "SCP-PROT-4"),
                 scene.refuses(
-                    "\(name(state)): last byte of the HMAC", frame.damaged(at: -1), .authenticationFailed, "SCP-PROT-4"),
+                    "\(name(state)): last byte of the HMAC", frame.damaged(at: -1), .authenticationFailed,
+                    "SCP-PROT-4"),
                 scene.refuses("\(name(state)): ciphertext", frame.damaged(at: 14), .authenticationFailed, "SCP-PROT-7"),
                 scene.refuses(
                     "\(name(state)): type changed", frame.damaged(at: 1).replacing(1..<2, with: [4]),
