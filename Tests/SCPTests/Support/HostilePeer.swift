@@ -75,6 +75,7 @@ struct HostilePeer {
 
     mutating func readResponse(_ frame: [UInt8]) throws {
         var noise = try current()
+        guard frame.count >= 61 else { throw HostileError.refused }
         receivedItems = try noise.read(frame.span.extracting(29..<frame.count - 32))
         finished = try noise.finishedKey()
         self.noise = noise
@@ -96,6 +97,7 @@ struct HostilePeer {
     // MARK: The handshake of a responder
 
     mutating func readInit(_ frame: [UInt8]) throws {
+        guard frame.count >= 93 else { throw HostileError.refused }
         let piece = try HandshakePiece.parse(
             frame.span, in: 14..<frame.count - 32, type: .handshakeInit, counter: 0, isStream: true)
         attempt = piece.attempt
@@ -123,6 +125,7 @@ struct HostilePeer {
 
     mutating func readAck(_ frame: [UInt8]) throws {
         var noise = try current()
+        guard frame.count >= 61 else { throw HostileError.refused }
         receivedItems = try noise.read(frame.span.extracting(29..<frame.count - 32))
         self.noise = noise
         try makeKeys()
@@ -281,4 +284,6 @@ struct HostilePeer {
 /// A test asked its peer for something that it cannot have yet.
 enum HostileError: Error {
     case tooEarly
+    /// What should have been a frame of the handshake is a CLOSE, or nothing.
+    case refused
 }
