@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `listen` and `connect`: two processes, over TCP and Unix-domain sockets.
-@Suite(.timeLimit(.minutes(3))) struct ChannelCommandTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct ChannelCommandTests {
     // MARK: Messages
 
     @Test(arguments: [true, false]) func messagesAreEchoed(overTCP: Bool) async throws {
@@ -229,8 +229,9 @@ import Testing
         let path = users.sandbox.path("s")
         let expected: [(DeafListener.Manner, Int32)] = [(.silent, 75), (.closing, 69), (.babbling, 76)]
         for (manner, status) in expected {
+            let timeout = manner == .silent ? "0.5" : "120"
             let listener = try DeafListener(at: path, manner)
-            let outcome = try await users.connect(users.socket, "-m", "x", "--timeout", "0.5")
+            let outcome = try await users.connect(users.socket, "-m", "x", "--timeout", timeout)
             #expect(outcome.status == status, "\(manner): \(outcome.errors)")
             withExtendedLifetime(listener) {}
             try FileManager.default.removeItem(atPath: path)

@@ -145,7 +145,7 @@ final class Run: Sendable {
 
     /// Waits until standard error has the text.
     func says(_ text: String) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(600)
         while !errorsSoFar.contains(text) {
             try #require(isRunning && ContinuousClock.now < deadline, "never said: \(text)\n\(errorsSoFar)")
             try await Task.sleep(for: .milliseconds(10))

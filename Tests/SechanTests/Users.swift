@@ -31,7 +31,11 @@ final class Users: Sendable {
     func start(
         _ user: String, _ arguments: [String], input: Run.Input = .nothing, output: String? = nil
     ) throws -> Run {
-        try Run(sandbox, arguments, input: input, output: output, environment: Users.environment(sandbox, user))
+        // A loaded machine, with a sanitizer, may take longer than the command waits by itself.
+        let isChannel = ["listen", "connect", "pipe"].contains(arguments.first) && !arguments.contains("--timeout")
+        return try Run(
+            sandbox, arguments + (isChannel ? ["--timeout", "120"] : []), input: input, output: output,
+            environment: Users.environment(sandbox, user))
     }
 
     func run(_ user: String, _ arguments: String..., input: Run.Input = .nothing) async throws -> Outcome {

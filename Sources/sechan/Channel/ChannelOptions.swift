@@ -31,7 +31,7 @@ struct ChannelOptions: ParsableArguments {
         completion: .file())
     var psk: String?
 
-    @Option(help: "Seconds that connecting may take, and then the handshake.")
+    @Option(help: "Seconds that connecting, the handshake, and the peer's answer to the close may each take.")
     var timeout = Seconds(.seconds(10))
 
     @Option(help: "Seconds without a sign of life after which the peer is given up; 0 for none.")
@@ -58,6 +58,7 @@ struct ChannelOptions: ParsableArguments {
         var configuration = Configuration(provider: provider, identity: key.privateKey, identityPolicy: .ask)
         if let psk { configuration.usePresharedKeys(.common(try KeyFileContent.read(psk).presharedKey())) }
         configuration.timers.handshake = timeout.duration
+        configuration.timers.closeWait = max(configuration.timers.closeWait, timeout.duration)
         configuration.timers.idle = idleTimeout.duration
         // Somebody who thinks before he types is no reason to end.
         configuration.timers.keepAlive = true
