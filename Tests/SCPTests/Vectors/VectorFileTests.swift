@@ -10,7 +10,9 @@ import Testing
     @Test func closes() throws { try VectorFile.check("close", CloseVectors.file()) }
 
     @Test func negatives() throws {
-        let cases = try NegativeFrameCases.all() + NegativeStateCases.all()
+        let cases =
+            try NegativeFrameCases.all() + NegativeHandshakeCases.all() + NegativeItemCases.all()
+            + NegativeStateCases.all() + NegativeRecordCases.all() + NegativeSessionCases.all()
         for one in cases { try one.verify() }
         let provider = try VectorProvider()
         try VectorFile.check("negative", VectorFile.json("negative", cases.map { try $0.json(provider) }))
