@@ -76,7 +76,8 @@ import Testing
         #expect(first == second)
     }
 
-    /// [SCP-STATE-15] Scenario 74: the end of the stream at every byte. Only a session whose CLOSE was complete ended in
+    /// [SCP-STATE-15] Scenario 74: the end of the stream at every byte. Only a session whose CLOSE was complete ended
+    /// in
     /// order; until the session stood the transport failed, after that it was truncated.
     @Test(arguments: [Role.initiator, .responder])
     func endAtEveryByte(role: Role) throws {

@@ -22,7 +22,8 @@ import Testing
         fixture.initiator.timers.idle = .seconds(first)
         fixture.responder.timers.idle = .seconds(second)
         var pipe = try fixture.established()
-        // The last frame that was accepted: the ACK of the confirmation at the responder, the confirmation at the other.
+        // The last frame that was accepted: the ACK of the confirmation at the responder, the confirmation at the
+        // other.
         let wanted = [first, second].filter { $0 > 0 }.min()
         guard let wanted else {
             pipe.advance(by: .seconds(3_000))
@@ -39,7 +40,8 @@ import Testing
         #expect(pipe.initiator.state == .closed && pipe.responder.state == .closed)
     }
 
-    /// [SCP-ACK-10] Two engines that have nothing to say fall silent, and ask for no more attention than a few deadlines.
+    /// [SCP-ACK-10] Two engines that have nothing to say fall silent, and ask for no more attention than a few
+    /// deadlines.
     @Test func silence() throws {
         var pipe = try pipe { $0.timers.idle = .zero }
         pipe.advance(by: .milliseconds(100))
@@ -74,7 +76,8 @@ import Testing
         #expect(pipe.initiator.statistics.framesSent > 50 && pipe.responder.statistics.framesSent > 50)
     }
 
-    /// Scenario 34: a reader that pauses for 60 s, longer than the idle time. The sender's probes keep the session, there
+    /// Scenario 34: a reader that pauses for 60 s, longer than the idle time. The sender's probes keep the session,
+    /// there
     /// are fewer than 20, and it goes on.
     @Test func pausedReader() throws {
         var pipe = try pipe { configuration in
