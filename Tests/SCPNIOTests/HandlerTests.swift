@@ -125,7 +125,11 @@ private final class EmbeddedPair {
 struct HandlerTests {
     private var ends: Ends
 
-    init() throws { ends = try Ends() }
+    init() throws {
+        ends = try Ends()
+        ends.client.timers = TimerSettings()
+        ends.server.timers = TimerSettings()
+    }
 
     @Test("handshake and messages, however the bytes are cut", arguments: [Int.max, 1, 7, 61])
     func segmentation(segment: Int) throws {

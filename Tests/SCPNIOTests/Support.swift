@@ -27,6 +27,14 @@ struct Ends {
         client = Configuration(provider: provider, identity: first, identityPolicy: .pinned(serverKey))
         server = Configuration(provider: provider, identity: second, identityPolicy: .allowed([clientKey]))
         serverOptions.transport = .quiet
+        // A sanitizer on a busy machine is slow: a timer that is not the test's subject must not run out.
+        for side in [\Ends.client, \Ends.server] {
+            self[keyPath: side].timers.handshake = .seconds(100)
+            self[keyPath: side].timers.flush = .seconds(100)
+            self[keyPath: side].timers.closeWait = .seconds(100)
+            self[keyPath: side].timers.idle = .seconds(200)
+        }
+        serverOptions.shutdownTime = .seconds(100)
     }
 
     /// A key of nobody's.
