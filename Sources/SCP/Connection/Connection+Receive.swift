@@ -190,7 +190,10 @@ extension Connection {
             events.closed(.unconfirmed)
             terminate()
         case .draining:
+            // The peer may have ended its side right behind its CLOSE: our ACK and the end of ours are still wanted.
+            let (last, isOwed) = (flight, owesEndOfStream)
             terminate()
+            if case .endOfStream = end { (flight, owesEndOfStream) = (last, isOwed) }
         case .closed:
             break
         }

@@ -31,7 +31,9 @@ extension Connection {
             return result
         } catch {
             _ = fail(error)
-            return flight.isEmpty ? .nothing : writeFlight(&output)
+            counts.bytesSent &+= UInt64(output.count - before)
+            // What was appended before the failure is written; CLOSE and the end of the stream are said after it.
+            return output.count > before ? .wrote : pollTransmit(into: &output, unwritten: unwritten, at: now)
         }
     }
 
@@ -72,14 +74,15 @@ extension Connection {
         // [SCP-ROT-5]
         if let message = owedRotation {
             let needed = FrameHeader.overhead + message.plaintext.count
-            guard output.freeCapacity >= needed else { return .outputFull(needed: needed) }
+            guard output.freeCapacity >= needed else { return wrote ? .wrote : .outputFull(needed: needed) }
             try writeRotation(message, to: &output)
             wrote = true
         }
         guard wantsDataFrame else { return wrote ? .wrote : .nothing }
         switch try writeData(to: &output) {
         case .nothing: return wrote ? .wrote : .nothing
-        case .outputFull(let needed): return .outputFull(needed: needed)
+        // A request for room comes alone: whoever answers it with another buffer must lose nothing.
+        case .outputFull(let needed): return wrote ? .wrote : .outputFull(needed: needed)
         case .wrote, .endOfStream: return .wrote
         }
     }

@@ -44,7 +44,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
 
     /// Whether the code may stand in a CLOSE of epoch 1 and later.
     /// [SCP-ERR-2]
-    public var maySend: Bool { rawValue < 0x80 || isApplication }
+    public var maySend: Bool { rawValue < 0x80 || isApplication && rawValue <= Varint.maximum }
 
     /// Whether the code may stand in a CLOSE of epoch 0.
     /// [SCP-ERR-3]

@@ -102,7 +102,7 @@ public enum Transmit: Equatable, Sendable {
     case nothing
     /// Frames were appended; call again.
     case wrote
-    /// Give an output with at least this many free bytes. Smaller frames may have been appended before.
+    /// Give an output with at least this many free bytes; nothing was appended.
     case outputFull(needed: Int)
     /// Nothing will be written any more: shut the write side down after what was written. Said once.
     case endOfStream
