@@ -67,6 +67,7 @@ extension Connection {
             owed.blocked = true
             let doubled = timers.probeInterval * 2
             timers.probeInterval = min(doubled, Constant.maximumProbeInterval)
+            if doubled >= Constant.relentingProbeInterval { outbox.relent() }
             timers.probe = nil
         }
     }

@@ -72,6 +72,8 @@ enum Constant {
     /// First wait of a blocked sender before it says so; doubles to `maximumProbeInterval`. [SCP-FLOW-10]
     static let firstProbeInterval: Duration = .milliseconds(10)
     static let maximumProbeInterval: Duration = .seconds(5)
+    /// From this interval on, messages may again overtake the one that has waited longest for credit.
+    static let relentingProbeInterval: Duration = .milliseconds(320)
     /// Frames and frame bytes under one epoch after which it may not be used: twice where a rotation is due.
     /// [SCP-KEY-14]
     static let hardFrameLimit: UInt64 = 1 << 24

@@ -15,13 +15,6 @@ struct OutboundChannel {
     }
 }
 
-/// A frame that carried the last byte of messages of one channel, up to `message`.
-struct DeliveryReceipt {
-    let counter: UInt64
-    let channel: Channel
-    let message: UInt64
-}
-
 /// Something said about one message, to be sent once.
 enum MessageNotice {
     case cancel(Channel, message: UInt64, charge: UInt64, code: ErrorCode)

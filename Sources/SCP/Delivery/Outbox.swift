@@ -5,8 +5,6 @@ struct Outbox {
     static let sharedFrameSize = 16_384
     /// Notices (cancel, refuse) that wait to be sent; a further one is refused to the caller.
     static let maximumNotices = 1_024
-    /// Receipts that wait for the peer's ACK. A peer that grants credit and never acknowledges is sent nothing more.
-    static let maximumReceipts = 8_192
     /// Channels that grants may make us remember though we have sent nothing on them.
     static let maximumGrantedChannels = 1_024
 
@@ -20,8 +18,7 @@ struct Outbox {
     private var channels: [OutboundChannel] = []
     /// Index into `channels` of the one whose turn it is.
     private var turn = 0
-    private var receipts: [DeliveryReceipt] = []
-    private var firstReceipt = 0
+    private var receipts = DeliveryReceipts()
     private(set) var notices: [MessageNotice] = []
     private(set) var isFinished = false
     private(set) var owesFinish = false
@@ -30,6 +27,11 @@ struct Outbox {
     private(set) var isStalled = false
     /// Whether the stall is for want of the connection's credit.
     private(set) var isBlockedOnConnection = false
+    /// The channel whose first message has waited longest for the connection's credit, what others have started since,
+    /// and how much of that is let pass.
+    private var waiting: Channel?
+    private var overtaken: UInt64 = 0
+    private var patience: UInt64 = 0
 
     init(limits: Limits) {
         bufferLimit = limits.sendBuffer
@@ -45,6 +47,7 @@ struct Outbox {
     /// [SCP-FLOW-4] [SCP-ITEM-26]
     mutating func apply(_ parameters: TransportParameters) -> [(channel: Channel, message: UInt64, code: ErrorCode)] {
         connection = SendWindow(credit: parameters.connectionCredit)
+        patience = max(parameters.connectionCredit, FlowControl.charge(parameters.messageLimit))
         channelCredit = parameters.channelCredit
         messageLimit = parameters.messageLimit
         channelLimit = parameters.channels
@@ -83,13 +86,12 @@ struct Outbox {
 
     var isEmpty: Bool { queue.isEmpty }
     /// Whether messages wait that credit may let out.
-    var hasData: Bool { !queue.isEmpty && !isStalled && receipts.count - firstReceipt < Outbox.maximumReceipts }
+    var hasData: Bool { !queue.isEmpty && !isStalled && receipts.count < DeliveryReceipts.maximum }
     var memory: Int { queue.memory }
     /// Messages accepted and not known to be delivered; at most what is queued and what is in flight.
     var unsent: Int { queue.count }
     /// Plaintext bytes that would hold everything that is queued.
     var wantedRoom: Int { queue.byteCount + queue.count * PieceLayout.maximumHeader }
-    var awaitsReceipts: Bool { firstReceipt < receipts.count }
 
     // MARK: Accepting
 
@@ -157,11 +159,16 @@ struct Outbox {
         if let started = channels[index].started, queue.first(on: channel) == handle {
             // One that was started and of which no piece has left yet was not charged as far as the peer knows.
             if started > 0 { charge = FlowControl.charge(UInt64(started)) }
-            let unsent = FlowControl.charge(UInt64(queue.size(handle))) - charge
-            connection.release(unsent)
-            channels[index].window.release(unsent)
+            // Unreliable messages reserve nothing.
+            if channel.mode.isReliable {
+                let unsent = FlowControl.charge(UInt64(queue.size(handle))) - charge
+                connection.release(unsent)
+                channels[index].window.release(unsent)
+            }
             channels[index].started = nil
         }
+        channels[index].isBlocked = false
+        if waiting == channel { waiting = nil }
         queue.remove(handle)
         isStalled = false
         if channel.mode.isReliable {
@@ -180,6 +187,7 @@ struct Outbox {
     /// Forgets everything that waits: the connection is ending without a flush.
     mutating func discard() {
         queue = MessageQueue()
+        waiting = nil
         for index in channels.indices { channels[index].started = nil }
         notices = []
         owesFinish = false
@@ -283,15 +291,38 @@ struct Outbox {
             let charge = FlowControl.charge(UInt64(queue.size(handle)))
             channels[index].isBlocked = !channels[index].window.admits(charge)
             guard !channels[index].isBlocked else { return false }
-            guard connection.admits(charge) else {
+            guard takeTurn(channel, charge) else {
                 isBlockedOnConnection = true
                 return false
             }
-            connection.reserve(charge)
             channels[index].window.reserve(charge)
         }
         channels[index].started = 0
         return true
+    }
+
+    /// Reserves the connection's credit for a message, unless another has waited for it too long: small messages that
+    /// take credit as it comes would keep a large one waiting for ever.
+    private mutating func takeTurn(_ channel: Channel, _ charge: UInt64) -> Bool {
+        if let waiting, waiting != channel {
+            guard overtaken < patience, connection.admits(charge) else { return false }
+            overtaken += charge
+        } else if connection.admits(charge) {
+            waiting = nil
+        } else {
+            if waiting == nil { overtaken = 0 }
+            waiting = channel
+            return false
+        }
+        connection.reserve(charge)
+        return true
+    }
+
+    /// Lets others pass the message that has waited longest: what it waits for may never come, if nobody reads another
+    /// channel.
+    mutating func relent() {
+        overtaken = 0
+        isStalled = false
     }
 
     /// Appends one piece of a channel's started message. Returns nil when the room left is too small for one.
@@ -324,34 +355,16 @@ struct Outbox {
         queue.remove(handle)
         channels[index].started = nil
         guard channel.mode.isReliable else { return }
-        // Newest last: one receipt for each channel of a frame, holding the highest id.
-        var position = receipts.count - 1
-        while position >= firstReceipt, receipts[position].counter == counter {
-            if receipts[position].channel == channel {
-                receipts[position] = DeliveryReceipt(counter: counter, channel: channel, message: id)
-                return
-            }
-            position -= 1
-        }
-        receipts.append(DeliveryReceipt(counter: counter, channel: channel, message: id))
+        receipts.add(counter: counter, channel: channel, message: id)
     }
 
     // MARK: Receipts
 
+    /// Whether frames with messages are not acknowledged yet.
+    var awaitsReceipts: Bool { !receipts.isEmpty }
+
     /// Removes and returns the oldest receipt of a frame up to `counter`.
-    mutating func takeReceipt(upTo counter: UInt64) -> DeliveryReceipt? {
-        guard firstReceipt < receipts.count, receipts[firstReceipt].counter <= counter else { return nil }
-        let receipt = receipts[firstReceipt]
-        firstReceipt += 1
-        if firstReceipt == receipts.count {
-            receipts.removeAll(keepingCapacity: receipts.capacity <= 256)
-            firstReceipt = 0
-        } else if firstReceipt >= 256, firstReceipt * 2 >= receipts.count {
-            receipts.removeFirst(firstReceipt)
-            firstReceipt = 0
-        }
-        return receipt
-    }
+    mutating func takeReceipt(upTo counter: UInt64) -> DeliveryReceipt? { receipts.take(upTo: counter) }
 
     private func knows(_ channel: Channel) -> Bool { channels.contains { $0.channel == channel } }
 
