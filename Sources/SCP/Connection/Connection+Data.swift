@@ -47,9 +47,9 @@ extension Connection {
             try outbox.check(channel)
             if outbox.raiseCredit(of: channel, to: credit) { stopProbing() }
         case .piece(let piece):
-            if let channel = try inbox.receive(piece, in: plaintext) { becameReadable(channel) }
+            if let channel = try inbox.receive(piece, in: plaintext) { events.readable(channel) }
         case .unreliable(let message):
-            if try inbox.receive(message, in: plaintext) { becameReadable(message.channel) }
+            if try inbox.receive(message, in: plaintext) { events.readable(message.channel) }
         case .cancel(let channel, let message, let charge, let code):
             if try inbox.cancel(channel, message: message, charge: charge) {
                 events.notice(.cancelled(channel, MessageID(rawValue: message), code))
@@ -68,11 +68,6 @@ extension Connection {
             return false
         }
         return false
-    }
-
-    private mutating func becameReadable(_ channel: Channel) {
-        counts.messagesReceived &+= 1
-        events.readable(channel)
     }
 
     /// Takes a connection credit from a record or an ACK.

@@ -198,6 +198,7 @@ extension Connection {
         for refused in outbox.apply(parameters).reversed() {
             events.excluded(refused.channel, MessageID(rawValue: refused.message), refused.code)
         }
+        if outbox.takeRoomNotice() { events.writable() }
         peerFrameLimit = Int(clamping: parameters.frameLimit)
         counts.epoch = 1
         let ours = configuration.timers.idle

@@ -60,7 +60,9 @@ extension Connection {
         _ message: MessageID, on channel: Channel = .default, code: ErrorCode = .noError, at now: Instant
     ) -> Bool {
         setClock(now)
-        return outbox.cancel(message.rawValue, on: channel, code: code)
+        guard outbox.cancel(message.rawValue, on: channel, code: code) else { return false }
+        if outbox.takeRoomNotice() { events.writable() }
+        return true
     }
 
     /// Asks the peer not to send a message, or its rest.

@@ -60,6 +60,7 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     /// Counts since the start.
     public var statistics: Statistics {
         var result = counts
+        result.messagesReceived = inbox.received
         result.messagesDropped = inbox.dropped
         return result
     }

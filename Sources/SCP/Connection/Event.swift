@@ -4,7 +4,7 @@ public enum Event: Equatable, Sendable {
     case identityPending(PublicKey)
     /// The peer is accepted and both sides know it: messages flow.
     case established(Peer)
-    /// Messages of this channel may be read. Said once until they have all been read.
+    /// Messages of this channel may be read. Said once until it is polled, and again when more come.
     case readable(Channel)
     /// The send buffer has room again after ``SendError/full``.
     case writable

@@ -8,11 +8,6 @@ struct Inbox {
     static let maximumFinishedRanges = 256
     /// Ranges of numbers seen on an unreliable channel; what lies below them is taken as seen.
     static let maximumUnreliableRanges = 16
-    /// Unread messages of unreliable channels.
-    /// [SCP-REC-38]
-    static let unreliableMessages = 64
-    /// Unread bytes of unreliable channels.
-    static let unreliableBytes = 65_536
     /// Reassembly buffers kept for the next message.
     private static let spareBuffers = 2
 
@@ -26,11 +21,13 @@ struct Inbox {
     /// Bytes allocated for the unfinished messages.
     private var partialBytes = 0
     private var ready = MessageQueue()
-    private var unreliable = MessageQueue()
+    private var unreliable = UnreliableInbox()
     private var spares: [[UInt8]] = []
     private(set) var isFinished = false
     /// Unreliable messages thrown away because nobody read them, or because a newer one was delivered.
-    private(set) var dropped: UInt64 = 0
+    var dropped: UInt64 { unreliable.dropped }
+    /// Messages that became readable.
+    private(set) var received: UInt64 = 0
 
     /// `granted` is the credit announced in the handshake: the window, or 0 while a decision is pending.
     init(limits: Limits, granted: UInt64) {
@@ -68,6 +65,7 @@ struct Inbox {
         let isWhole = piece.isLast && piece.offset == 0
         if isWhole && channels[index].isNext(piece.message) {
             try finish(piece.message, channel: index)
+            received &+= 1
             makeReady(bytes, piece.bytes, channel: piece.channel, id: piece.message)
             deliverWaiting(channel: index)
             return piece.channel
@@ -117,6 +115,7 @@ struct Inbox {
     /// Moves a complete message to the readable ones.
     private mutating func deliver(_ partial: Int, channel index: Int) throws(Violation) {
         try finish(partials[partial].id, channel: index)
+        received &+= 1
         let message = take(partial)
         let size = Int(clamping: message.highest)
         if size >= MessageQueue.ownBufferThreshold {
@@ -192,32 +191,15 @@ struct Inbox {
         let index = try channelIndex(message.channel)
         if message.channel.mode == .unreliableSequenced {
             // [SCP-REC-6]
-            guard message.number >= channels[index].next else {
-                dropped &+= 1
-                return false
-            }
+            guard message.number >= channels[index].next else { return unreliable.drop() }
             channels[index].next = message.number &+ 1
         } else {
-            guard !channels[index].hasFinished(message.number) else {
-                dropped &+= 1
-                return false
-            }
+            guard !channels[index].hasFinished(message.number) else { return unreliable.drop() }
             channels[index].finish(message.number)
             channels[index].forgetOldest(keeping: Inbox.maximumUnreliableRanges)
         }
-        // [SCP-REC-38]
-        guard length <= Inbox.unreliableBytes else {
-            dropped &+= 1
-            return false
-        }
-        while let oldest = unreliable.first(on: nil),
-            unreliable.count >= Inbox.unreliableMessages || unreliable.byteCount + length > Inbox.unreliableBytes
-        {
-            unreliable.remove(oldest)
-            dropped &+= 1
-        }
-        unreliable.append(
-            bytes, message.bytes, channel: message.channel, id: message.number, limit: Inbox.unreliableBytes)
+        guard unreliable.append(message, in: bytes) else { return false }
+        received &+= 1
         return true
     }
 
@@ -225,7 +207,7 @@ struct Inbox {
 
     /// Whether a message is readable on a channel, or on any.
     func isReadable(_ channel: Channel?) -> Bool {
-        ready.first(on: channel) != nil || unreliable.first(on: channel) != nil
+        ready.first(on: channel) != nil || unreliable.isReadable(channel)
     }
 
     /// Hands the next readable message to `body` and gives its charge back.
@@ -240,11 +222,7 @@ struct Inbox {
             if !isNew { consume(FlowControl.charge(UInt64(size)), channel: index) }
             return result
         }
-        guard let handle = unreliable.first(on: channel), let from = unreliable.channel(handle) else { return nil }
-        let message = ReceivedMessage(channel: from, id: MessageID(rawValue: unreliable.id(handle)))
-        let result = unreliable.withBytes(handle) { bytes in body(message, bytes) }
-        unreliable.remove(handle)
-        return result
+        return unreliable.read(channel, body)
     }
 
     // MARK: Credit
@@ -347,7 +325,7 @@ struct Inbox {
         spares = []
         guard !isPeerAccepted else { return }
         ready = MessageQueue()
-        unreliable = MessageQueue()
+        unreliable = UnreliableInbox()
     }
 
     private mutating func take(_ partial: Int) -> PartialMessage {

@@ -34,8 +34,8 @@ import Testing
         }
     }
 
-    /// Scenario 35: nobody reads channel 1, which leaves too little of the window for a large message on channel 2. That
-    /// one must wait for ever, but channel 3 must not: it goes on, if more slowly.
+    /// Scenario 35: nobody reads channel 1, which leaves too little of the window for a large message on channel 2.
+    /// That one must wait for ever, but channel 3 must not: it goes on, if more slowly.
     @Test func unreadChannelAndAMessageThatCannotBegin() throws {
         var fixture = try Fixture()
         fixture.initiator.timers.keepAlive = true
