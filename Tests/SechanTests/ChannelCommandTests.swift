@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `listen` and `connect`: two processes, over TCP and Unix-domain sockets.
-@Suite(.serialized, .timeLimit(.minutes(15))) struct ChannelCommandTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct ChannelCommandTests {
     // MARK: Messages
 
     @Test(arguments: [true, false]) func messagesAreEchoed(overTCP: Bool) async throws {
@@ -272,6 +272,7 @@ import Testing
         let client = try users.start(
             "client", ["connect", listener.address, "--peer", users.serverKey], input: .open(Foundation.Pipe()))
         try await client.says("connected to")
+        try await listener.run.says("client 1: ")
         client.kill()
         let outcome = try await listener.run.outcome()
         #expect([65, 74].contains(outcome.status))
@@ -284,6 +285,7 @@ import Testing
         let client = try users.start(
             "client", ["connect", listener.address, "--peer", users.serverKey], input: .open(Foundation.Pipe()))
         try await client.says("connected to")
+        try await listener.run.says("client 1: ")
         kill(client.processIdentifier, SIGSTOP)
         let outcome = try await listener.run.outcome()
         client.kill()
@@ -311,6 +313,7 @@ import Testing
         let client = try users.start(
             "client", ["connect", listener.address, "--peer", users.serverKey], input: .open(Foundation.Pipe()))
         try await client.says("connected to")
+        try await listener.run.says("client 1: ")
         client.interrupt()
         #expect(try await client.outcome().status == 130)
         _ = try await listener.run.outcome()

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `pipe`: two processes and every byte.
-@Suite(.serialized, .timeLimit(.minutes(15))) struct PipeCommandTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct PipeCommandTests {
     private struct Ends {
         let server: Outcome
         let client: Outcome
