@@ -193,7 +193,8 @@ final class FaultyCipher: RecordCipher {
         {
             return
         }
-        let before = buffer.count > 0 && range.lowerBound >= 0 && range.lowerBound < buffer.count
+        let before =
+            buffer.count > 0 && range.lowerBound >= 0 && range.lowerBound < buffer.count
             ? buffer[range.lowerBound] : 0
         let nonce = try adjusted(nonce, range)
         do throws(CryptoError) {

@@ -81,7 +81,9 @@ struct SetUpTests {
         typealias Diagnostics = GcryptProvider.Diagnostics
         #expect(Diagnostics.haveConstantTimeAES(["intel-avx", "intel-aesni", "intel-pclmul"]))
         #expect(Diagnostics.haveConstantTimeAES(["arm-neon", "arm-aes", "arm-pmull"]))
-        let lacking = [[], ["intel-aesni"], ["intel-pclmul"], ["arm-aes"], ["arm-pmull"], ["intel-aesni", "arm-pmull"]]
+        let lacking = [
+            [], ["intel-aesni"], ["intel-pclmul"], ["arm-aes"], ["arm-pmull"], ["intel-aesni", "arm-pmull"],
+        ]
         for features in lacking {
             #expect(!Diagnostics.haveConstantTimeAES(features))
         }

@@ -46,8 +46,11 @@ private struct DerivationGroup: Decodable {
 
 /// A case of NIST's CAVP files; `PT` is missing where decryption must fail.
 private struct CAVPCase: Decodable {
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     let Key, IV, CT, AAD, Tag: String
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     let PT: String?
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     let FAIL: Bool?
 }
 

@@ -37,7 +37,8 @@ import Testing
                 smallest = upper - length
                 ranges.append(smallest...upper)
             }
-            let ecn = Bool.random(using: &random)
+            let ecn =
+                Bool.random(using: &random)
                 ? Acknowledgement.ECN(ect0: random.varint(), ect1: random.varint(), ce: random.varint()) : nil
             let ack = try #require(
                 Acknowledgement(

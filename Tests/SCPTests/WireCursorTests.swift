@@ -10,10 +10,11 @@ import Testing
     }
 
     /// RFC 9000 appendix A.1.
-    @Test(arguments: [
-        ([0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c], 151_288_809_941_952_652),
-        ([0x9d, 0x7f, 0x3e, 0x7d], 494_878_333), ([0x7b, 0xbd], 15_293), ([0x25], 37), ([0x40, 0x25], 37),
-    ] as [([UInt8], UInt64)])
+    @Test(
+        arguments: [
+            ([0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c], 151_288_809_941_952_652),
+            ([0x9d, 0x7f, 0x3e, 0x7d], 494_878_333), ([0x7b, 0xbd], 15_293), ([0x25], 37), ([0x40, 0x25], 37),
+        ] as [([UInt8], UInt64)])
     func publishedVarints(_ bytes: [UInt8], _ value: UInt64) throws {
         let read = try readVarint(bytes)
         #expect(read.value == value)

@@ -23,8 +23,9 @@ import Testing
                 type: FrameType.allCases.randomElement(using: &random) ?? .data, sequence: sequence,
                 length: Int.random(in: 16...limit, using: &random))
             let bytes = wireBytes(14) { header.write(to: &$0) }
-            #expect(bytes == [1, header.type.rawValue] + wireInteger(sequence.rawValue, 8)
-                + wireInteger(UInt64(header.length), 4))
+            #expect(
+                bytes == [1, header.type.rawValue] + wireInteger(sequence.rawValue, 8)
+                    + wireInteger(UInt64(header.length), 4))
             let parsed = try parse(bytes, limit: limit)
             #expect(parsed == header)
             #expect((0..<14).allSatisfy { header.bytes[$0] == bytes[$0] })
@@ -47,10 +48,11 @@ import Testing
 
     /// The 14 bytes alone are enough.
     // [SCP-FRAME-4] [SCP-FRAME-6]
-    @Test(arguments: [
-        (65_537, .frameTooLarge), (0xffff_ffff, .frameTooLarge), (0x8000_0000, .frameTooLarge),
-        (0x7fff_ffff, .frameTooLarge), (15, .frameTooShort), (0, .frameTooShort),
-    ] as [(UInt64, WireError.Kind)])
+    @Test(
+        arguments: [
+            (65_537, .frameTooLarge), (0xffff_ffff, .frameTooLarge), (0x8000_0000, .frameTooLarge),
+            (0x7fff_ffff, .frameTooLarge), (15, .frameTooShort), (0, .frameTooShort),
+        ] as [(UInt64, WireError.Kind)])
     func lengthsRefused(_ length: UInt64, _ kind: WireError.Kind) {
         #expect(throws: WireError(kind, at: 10)) { try parse(header(length: length)) }
     }

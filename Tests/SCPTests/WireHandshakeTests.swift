@@ -283,7 +283,9 @@ import Testing
         #expect(throws: WireError(.truncated, at: 4)) { try m1([1, 0, 2, 8]) }
         // A list that is cut inside an item, with enough bytes behind it.
         #expect(throws: WireError(.truncated, at: 5)) { try m1([1, 0, 2, 5, 1] + [UInt8](repeating: 1, count: 32)) }
-        #expect(throws: WireError(.misplacedItem, at: 3)) { try m1([1, 0, 2, 9, 0] + [UInt8](repeating: 1, count: 32)) }
+        #expect(throws: WireError(.misplacedItem, at: 3)) {
+            try m1([1, 0, 2, 9, 0] + [UInt8](repeating: 1, count: 32))
+        }
     }
 
     // [SCP-ITEM-2]

@@ -214,11 +214,12 @@ import Testing
     }
 
     // [SCP-ITEM-12] [SCP-ITEM-13] [SCP-ITEM-14] [SCP-ITEM-15] [SCP-ITEM-16] [SCP-ITEM-18]
-    @Test(arguments: [
-        (1, 2_048, 2_047), (1, 1_048_576, 1_048_577), (5, 1, 0), (5, 65_536, 65_537), (7, 1_200, 1_199),
-        (7, 65_527, 65_528), (3, 131_104, 131_103), (4, 131_104, 131_103), (2, 262_112, 262_113),
-        (3, 0, 1), (4, 1 << 61, 0), (2, 0, (1 << 48) + 1),
-    ] as [(UInt64, UInt64, UInt64)])
+    @Test(
+        arguments: [
+            (1, 2_048, 2_047), (1, 1_048_576, 1_048_577), (5, 1, 0), (5, 65_536, 65_537), (7, 1_200, 1_199),
+            (7, 65_527, 65_528), (3, 131_104, 131_103), (4, 131_104, 131_103), (2, 262_112, 262_113),
+            (3, 0, 1), (4, 1 << 61, 0), (2, 0, (1 << 48) + 1),
+        ] as [(UInt64, UInt64, UInt64)])
     func bounds(_ id: UInt64, _ good: UInt64, _ bad: UInt64) throws {
         _ = try parameters(itemBytes(id, varintBytes(good)))
         #expect(throws: WireError(.itemOutOfBounds, at: 0)) { try parameters(itemBytes(id, varintBytes(bad))) }

@@ -257,8 +257,9 @@ extension Connection {
         if close.key == .hello(hello.hello), close.attempt == attempt {
             return try HandshakeFrame.verify(frame, key: hello.responderToInitiator)
         }
-        guard isVersion, let plain = try? HelloKeys(
-            provider: configuration.provider, hello: [], responderKey: nil, accessKey: nil, attempt: close.attempt)
+        guard isVersion,
+            let plain = try? HelloKeys(
+                provider: configuration.provider, hello: [], responderKey: nil, accessKey: nil, attempt: close.attempt)
         else { throw Violation(.authenticationFailed, offset: FrameHeader.size + 8) }
         try HandshakeFrame.verify(frame, key: plain.responderToInitiator)
     }
@@ -275,8 +276,9 @@ extension Connection {
         // Before an INIT was verified only its version is ever refused in words.
         guard code == .unsupportedVersion, state == .awaitingInit else { return }
         let none = Attempt(rawValue: 0)
-        guard let plain = try? HelloKeys(
-            provider: configuration.provider, hello: [], responderKey: nil, accessKey: nil, attempt: none)
+        guard
+            let plain = try? HelloKeys(
+                provider: configuration.provider, hello: [], responderKey: nil, accessKey: nil, attempt: none)
         else { return }
         appendClose(attempt: none, named: .hello([]), code, list: list, key: plain.responderToInitiator)
     }
@@ -286,8 +288,9 @@ extension Connection {
         key: Provider.Authenticator
     ) {
         // [SCP-ERR-3]
-        guard code.maySendInHandshake, let frame = try? HandshakeFrame.close(
-            attempt: attempt, named: named, code: code, list: list, key: key)
+        guard code.maySendInHandshake,
+            let frame = try? HandshakeFrame.close(
+                attempt: attempt, named: named, code: code, list: list, key: key)
         else { return }
         flight.append(frame)
         counts.framesSent &+= 1

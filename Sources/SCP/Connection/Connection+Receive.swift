@@ -13,7 +13,8 @@ extension Connection {
             // [SCP-STATE-13]
             guard acceptsFrames else { return }  // draining or closed: thrown away
             do throws(Violation) {
-                offset = frameBuffer.isEmpty
+                offset =
+                    frameBuffer.isEmpty
                     ? try receiveInPlace(&input, from: offset) : try receiveBuffered(input.span, from: offset)
             } catch {
                 throw fail(error)

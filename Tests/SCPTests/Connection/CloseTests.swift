@@ -148,10 +148,11 @@ import Testing
     }
 
     /// [SCP-ERR-2] [SCP-ERR-3] Codes and reasons of the application.
-    @Test(arguments: [
-        (0x1000, 0x1000), (0x00, 0x00), (0x14, 0x14), (0x7f, 0x7f), (0x80, 0x01), (0xfff, 0x01),
-        (UInt64.max >> 2, UInt64.max >> 2), (UInt64.max, 0x01),
-    ] as [(UInt64, UInt64)])
+    @Test(
+        arguments: [
+            (0x1000, 0x1000), (0x00, 0x00), (0x14, 0x14), (0x7f, 0x7f), (0x80, 0x01), (0xfff, 0x01),
+            (UInt64.max >> 2, UInt64.max >> 2), (UInt64.max, 0x01),
+        ] as [(UInt64, UInt64)])
     func codesOfAbort(code: UInt64, told: UInt64) throws {
         var pipe = try pipe()
         pipe.responder.abort(ErrorCode(rawValue: code), reason: "x", at: pipe.now)

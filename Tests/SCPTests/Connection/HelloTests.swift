@@ -146,7 +146,8 @@ import Testing
                 let error = duel.feed(close)
                 let isNamed = octet == peer.hello.rawValue || octet == 0x80 && state == .halfOpen
                 let code: ErrorCode =
-                    octet > 3 && octet != 0x80 ? .malformedFrame
+                    octet > 3 && octet != 0x80
+                    ? .malformedFrame
                     : isOther ? .unexpectedMessage : isNamed ? .shuttingDown : .authenticationFailed
                 #expect(error?.code == code, "octet \(octet), other attempt \(isOther)")
                 let state = duel.engine.state

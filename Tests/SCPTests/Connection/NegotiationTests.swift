@@ -35,16 +35,17 @@ import Testing
 
     /// [SCP-ITEM-28] [SCP-ITEM-23] [SCP-ITEM-24] Lists in M2: a better suite that was possible after all, a list
     /// without the one in use, no list, an empty one; suites and versions that nobody here wants do no harm.
-    @Test(arguments: [
-        (itemBytes(0x0c, [1]) + itemBytes(0x0d, [1]), nil),
-        (itemBytes(0x0c, [1, 2, 9]) + itemBytes(0x0d, [1, 2, 0x81, 0xff]), nil),
-        (itemBytes(0x0d, [1]) + itemBytes(0x0c, [1]), nil),
-        (itemBytes(0x0c, [1]) + itemBytes(0x0d, [2]), .malformedFrame),
-        (itemBytes(0x0c, [2]) + itemBytes(0x0d, [1]), .malformedFrame),
-        (itemBytes(0x0c, [1]), .malformedFrame), (itemBytes(0x0d, [1]), .malformedFrame), ([], .malformedFrame),
-        (itemBytes(0x0c, []) + itemBytes(0x0d, [1]), .malformedFrame),
-        (itemBytes(0x0c, [1]) + itemBytes(0x0d, []), .malformedFrame),
-    ] as [([UInt8], ErrorCode?)])
+    @Test(
+        arguments: [
+            (itemBytes(0x0c, [1]) + itemBytes(0x0d, [1]), nil),
+            (itemBytes(0x0c, [1, 2, 9]) + itemBytes(0x0d, [1, 2, 0x81, 0xff]), nil),
+            (itemBytes(0x0d, [1]) + itemBytes(0x0c, [1]), nil),
+            (itemBytes(0x0c, [1]) + itemBytes(0x0d, [2]), .malformedFrame),
+            (itemBytes(0x0c, [2]) + itemBytes(0x0d, [1]), .malformedFrame),
+            (itemBytes(0x0c, [1]), .malformedFrame), (itemBytes(0x0d, [1]), .malformedFrame), ([], .malformedFrame),
+            (itemBytes(0x0c, []) + itemBytes(0x0d, [1]), .malformedFrame),
+            (itemBytes(0x0c, [1]) + itemBytes(0x0d, []), .malformedFrame),
+        ] as [([UInt8], ErrorCode?)])
     func listsInMessage2(items: [UInt8], code: ErrorCode?) throws {
         let error = try errorOf(items: items)
         #expect(error?.code == code)
@@ -68,9 +69,10 @@ import Testing
     }
 
     /// [SCP-ITEM-28] An initiator that would rather have had a hybrid suite, and came down to the classic one.
-    @Test(arguments: [
-        ([1], nil), ([2, 1], .downgradeDetected), ([1, 0x82, 2], .downgradeDetected),
-    ] as [([UInt8], ErrorCode?)])
+    @Test(
+        arguments: [
+            ([1], nil), ([2, 1], .downgradeDetected), ([1, 0x82, 2], .downgradeDetected),
+        ] as [([UInt8], ErrorCode?)])
     func downgradeIsDetected(list: [UInt8], code: ErrorCode?) throws {
         var fixture = try Fixture()
         var (handshake, frame) = try InitiatorHandshake.begin(fixture.initiator)
@@ -144,18 +146,19 @@ import Testing
     }
 
     /// [SCP-ITEM-31] [SCP-ITEM-21] Choices in M3 that an initiator may not make.
-    @Test(arguments: [
-        (["a"], itemBytes(0x0a, [1, 0x61]), nil), (["a"], itemBytes(0x0a, [1, 0x62]), .noApplicationProtocol),
-        (["a"], [], .malformedFrame), ([], itemBytes(0x0a, [1, 0x61]), .malformedFrame),
-        (["a", "b"], itemBytes(0x0a, [1, 0x61, 1, 0x62]), .malformedFrame),
-        (["a"], itemBytes(0x0a, []), .malformedFrame), (["a"], itemBytes(0x0a, [0]), .malformedFrame),
-        (["a"], itemBytes(0x0a, [2, 0x61]), .malformedFrame),
-        (["a"], itemBytes(0x0a, [1, 0x61, 0]), .malformedFrame),
-        (["a"], itemBytes(0x0a, [2, 0x61, 0x61]), .noApplicationProtocol),
-        ([], itemBytes(0x0c, [1]), .malformedFrame), ([], itemBytes(0x01, varintBytes(4_096)), .malformedFrame),
-        ([], itemBytes(0x10, [1]), nil), ([], itemBytes(0x11, [1]), .malformedFrame),
-        ([], itemBytes(0x00, [1, 2, 3]), nil),
-    ] as [([ApplicationProtocol], [UInt8], ErrorCode?)])
+    @Test(
+        arguments: [
+            (["a"], itemBytes(0x0a, [1, 0x61]), nil), (["a"], itemBytes(0x0a, [1, 0x62]), .noApplicationProtocol),
+            (["a"], [], .malformedFrame), ([], itemBytes(0x0a, [1, 0x61]), .malformedFrame),
+            (["a", "b"], itemBytes(0x0a, [1, 0x61, 1, 0x62]), .malformedFrame),
+            (["a"], itemBytes(0x0a, []), .malformedFrame), (["a"], itemBytes(0x0a, [0]), .malformedFrame),
+            (["a"], itemBytes(0x0a, [2, 0x61]), .malformedFrame),
+            (["a"], itemBytes(0x0a, [1, 0x61, 0]), .malformedFrame),
+            (["a"], itemBytes(0x0a, [2, 0x61, 0x61]), .noApplicationProtocol),
+            ([], itemBytes(0x0c, [1]), .malformedFrame), ([], itemBytes(0x01, varintBytes(4_096)), .malformedFrame),
+            ([], itemBytes(0x10, [1]), nil), ([], itemBytes(0x11, [1]), .malformedFrame),
+            ([], itemBytes(0x00, [1, 2, 3]), nil),
+        ] as [([ApplicationProtocol], [UInt8], ErrorCode?)])
     func choices(offered: [ApplicationProtocol], items: [UInt8], code: ErrorCode?) throws {
         #expect(try codeOf(message3: items) { $0.applicationProtocols = offered } == code)
     }

@@ -70,11 +70,12 @@ import Testing
     }
 
     /// [SCP-ITEM-9] Items that do not belong into M1, and those of M2 in their bounds.
-    @Test(arguments: [
-        (0x09, [1], true), (0x09, [], false), (0x09, [UInt8](repeating: 1, count: 20), true),
-        (0x09, [UInt8](repeating: 1, count: 21), false), (0x0e, [UInt8](repeating: 1, count: 16), true),
-        (0x0e, [1], false),
-    ] as [(UInt64, [UInt8], Bool)])
+    @Test(
+        arguments: [
+            (0x09, [1], true), (0x09, [], false), (0x09, [UInt8](repeating: 1, count: 20), true),
+            (0x09, [UInt8](repeating: 1, count: 21), false), (0x0e, [UInt8](repeating: 1, count: 16), true),
+            (0x0e, [1], false),
+        ] as [(UInt64, [UInt8], Bool)])
     func itemsOfMessage2Only(id: UInt64, value: [UInt8], isFine: Bool) throws {
         var first = try Duel(.responder, Fixture()) { $0.parameters = itemBytes(id, value) }
         #expect(first.feed(try first.peer.initFrame())?.code == .malformedFrame)
@@ -82,13 +83,14 @@ import Testing
     }
 
     /// [SCP-ITEM-1] [SCP-ITEM-3] Shapes of M1.
-    @Test(arguments: [
-        ([1], ErrorCode.malformedFrame), ([1, 0], .malformedFrame), ([1, 0, 1], .malformedFrame),
-        ([1, 0, 0], .malformedFrame), ([1, 0xff, 0xff] + [UInt8](repeating: 9, count: 32), .malformedFrame),
-        ([1, 0, 0] + [UInt8](repeating: 9, count: 31), .malformedFrame),
-        ([1, 0, 0] + [UInt8](repeating: 9, count: 33), .malformedFrame),
-        ([1, 0, 1] + [UInt8](repeating: 9, count: 32), .malformedFrame),
-    ] as [([UInt8], ErrorCode)])
+    @Test(
+        arguments: [
+            ([1], ErrorCode.malformedFrame), ([1, 0], .malformedFrame), ([1, 0, 1], .malformedFrame),
+            ([1, 0, 0], .malformedFrame), ([1, 0xff, 0xff] + [UInt8](repeating: 9, count: 32), .malformedFrame),
+            ([1, 0, 0] + [UInt8](repeating: 9, count: 31), .malformedFrame),
+            ([1, 0, 0] + [UInt8](repeating: 9, count: 33), .malformedFrame),
+            ([1, 0, 1] + [UInt8](repeating: 9, count: 32), .malformedFrame),
+        ] as [([UInt8], ErrorCode)])
     func shapes(message: [UInt8], code: ErrorCode) throws {
         var duel = try Duel(.responder, Fixture()) { peer in try peer.introduce(peer.attempt) }
         let error = duel.feed(try duel.peer.handshakeFrame(.handshakeInit, message))

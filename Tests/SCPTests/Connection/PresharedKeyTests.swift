@@ -7,7 +7,8 @@ import Testing
 /// Pre-shared keys: right, wrong, missing, for each peer its own.
 @Suite struct PresharedKeyTests {
     private enum Outcome: Equatable {
-        case established, authenticationFailed, unsupportedSuite([UInt8])
+        case established, authenticationFailed
+        case unsupportedSuite([UInt8])
     }
 
     private func outcome(

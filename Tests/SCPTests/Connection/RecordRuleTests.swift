@@ -152,16 +152,18 @@ import Testing
     }
 
     /// [SCP-ACK-1] [SCP-ACK-2] [SCP-ACK-4] ACKs that cannot be. The engine has sent the counters 0 to 2 or so.
-    @Test(arguments: [
-        ([0, 0, 0, 0, 0, 5], nil), ([0, 0x40, 0, 0, 0, 0, 5], nil), ([1, 0, 0, 0, 0, 5, 1, 2, 3], nil),
-        ([], .malformedFrame), ([0], .malformedFrame), ([0, 0, 0, 0, 0], .malformedFrame),
-        ([0, 0, 0, 0, 0, 5, 0], .malformedFrame), ([2, 0, 0, 0, 0, 5], .malformedFrame),
-        ([0x80, 0, 0, 0, 0, 5], .malformedFrame), ([1, 0, 0, 0, 0, 5], .malformedFrame),
-        ([0, 0, 1, 0, 0, 5], .malformedFrame), ([0, 0, 0, 0, 1, 5], .malformedFrame),
-        ([0, 0, 0, 1, 0, 0, 0, 5], .malformedFrame), ([0, 0, 0, 63, 0, 5], .malformedFrame),
-        (Plain.acknowledgement(Varint.maximum), .sequenceViolation), (Plain.acknowledgement(1_000), .sequenceViolation),
-        (Plain.acknowledgement(0, credit: Varint.maximum), nil),
-    ] as [([UInt8], ErrorCode?)])
+    @Test(
+        arguments: [
+            ([0, 0, 0, 0, 0, 5], nil), ([0, 0x40, 0, 0, 0, 0, 5], nil), ([1, 0, 0, 0, 0, 5, 1, 2, 3], nil),
+            ([], .malformedFrame), ([0], .malformedFrame), ([0, 0, 0, 0, 0], .malformedFrame),
+            ([0, 0, 0, 0, 0, 5, 0], .malformedFrame), ([2, 0, 0, 0, 0, 5], .malformedFrame),
+            ([0x80, 0, 0, 0, 0, 5], .malformedFrame), ([1, 0, 0, 0, 0, 5], .malformedFrame),
+            ([0, 0, 1, 0, 0, 5], .malformedFrame), ([0, 0, 0, 0, 1, 5], .malformedFrame),
+            ([0, 0, 0, 1, 0, 0, 0, 5], .malformedFrame), ([0, 0, 0, 63, 0, 5], .malformedFrame),
+            (Plain.acknowledgement(Varint.maximum), .sequenceViolation),
+            (Plain.acknowledgement(1_000), .sequenceViolation),
+            (Plain.acknowledgement(0, credit: Varint.maximum), nil),
+        ] as [([UInt8], ErrorCode?)])
     func acknowledgements(plaintext: [UInt8], code: ErrorCode?) throws {
         var duel = try Duel.at(.established, .initiator, Fixture())
         let error = try duel.feed(.ack, plaintext)
@@ -181,17 +183,18 @@ import Testing
     }
 
     /// [SCP-CLOSE-1] [SCP-CLOSE-2] [SCP-ERR-4] CLOSE with reasons of every kind, and codes that nobody knows.
-    @Test(arguments: [
-        (Plain.close(0), nil), (Plain.close(0, reason: Array("grüß".utf8)), nil),
-        (Plain.close(0, reason: bytes(256)), nil), (Plain.close(0, reason: bytes(257)), .malformedFrame),
-        (Plain.close(0, reason: [0xff]), .malformedFrame), (Plain.close(0, reason: [0xc0, 0x80]), .malformedFrame),
-        (Plain.close(0, reason: [0xed, 0xa0, 0x80]), .malformedFrame),
-        (Plain.close(0, reason: [0xe2, 0x82]), .malformedFrame),
-        (Plain.close(0, reason: [0xf4, 0x90, 0x80, 0x80]), .malformedFrame), ([], .malformedFrame),
-        ([0], .malformedFrame), ([0, 1], .malformedFrame), ([0, 0, 0], .malformedFrame),
-        (Plain.close(0x17), nil), (Plain.close(0x80), nil), (Plain.close(0x1000), nil),
-        (Plain.close(Varint.maximum), nil),
-    ] as [([UInt8], ErrorCode?)])
+    @Test(
+        arguments: [
+            (Plain.close(0), nil), (Plain.close(0, reason: Array("grüß".utf8)), nil),
+            (Plain.close(0, reason: bytes(256)), nil), (Plain.close(0, reason: bytes(257)), .malformedFrame),
+            (Plain.close(0, reason: [0xff]), .malformedFrame), (Plain.close(0, reason: [0xc0, 0x80]), .malformedFrame),
+            (Plain.close(0, reason: [0xed, 0xa0, 0x80]), .malformedFrame),
+            (Plain.close(0, reason: [0xe2, 0x82]), .malformedFrame),
+            (Plain.close(0, reason: [0xf4, 0x90, 0x80, 0x80]), .malformedFrame), ([], .malformedFrame),
+            ([0], .malformedFrame), ([0, 1], .malformedFrame), ([0, 0, 0], .malformedFrame),
+            (Plain.close(0x17), nil), (Plain.close(0x80), nil), (Plain.close(0x1000), nil),
+            (Plain.close(Varint.maximum), nil),
+        ] as [([UInt8], ErrorCode?)])
     func closes(plaintext: [UInt8], code: ErrorCode?) throws {
         var duel = try Duel.at(.established, .initiator, Fixture())
         let error = try duel.feed(.close, plaintext)

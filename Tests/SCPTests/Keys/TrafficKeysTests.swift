@@ -64,10 +64,11 @@ import Testing
 
     /// Payload and tag by the cipher itself, the HMAC by itself, the nonce written out.
     // [SCP-PROT-1] [SCP-PROT-2] [SCP-PROT-3]
-    @Test(arguments: [
-        0x0001_0000_0000_0000, 0x0001_0000_0000_0001, 0x0001_0000_0000_00ff, 0x0102_0304_0506_0708,
-        0x0001_ffff_ffff_ffff, 0xffff_ffff_ffff_ffff,
-    ] as [UInt64])
+    @Test(
+        arguments: [
+            0x0001_0000_0000_0000, 0x0001_0000_0000_0001, 0x0001_0000_0000_00ff, 0x0102_0304_0506_0708,
+            0x0001_ffff_ffff_ffff, 0xffff_ffff_ffff_ffff,
+        ] as [UInt64])
     func protectedAsSpecified(sequence: UInt64) throws {
         let plaintext = plaintext(100)
         let frame = try sealedFrame(keys, plaintext, sequence: SequenceNumber(rawValue: sequence))

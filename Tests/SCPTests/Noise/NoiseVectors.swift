@@ -10,8 +10,12 @@ enum NoiseVectors {
             let payload, ciphertext: String
         }
 
+        // The files' own names.
+        // swift-format-ignore: AlwaysUseLowerCamelCase
         let protocol_name, pattern, init_prologue, init_ephemeral, resp_prologue, handshake_hash: String
+        // swift-format-ignore: AlwaysUseLowerCamelCase
         let init_static, init_remote_static, resp_static, resp_remote_static, resp_ephemeral: String?
+        // swift-format-ignore: AlwaysUseLowerCamelCase
         let init_psks, resp_psks: [String]?
         let messages: [Message]
 

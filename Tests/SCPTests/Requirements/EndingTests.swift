@@ -1,6 +1,7 @@
-@testable import SCP
 import SCPSimulation
 import Testing
+
+@testable import SCP
 
 /// How connections end, and the clock that ends them.
 @Suite struct EndingTests {
@@ -12,7 +13,8 @@ import Testing
         peer.engine.close(at: peer.now)
         #expect(throws: SendError.closed) { _ = try peer.engine.send("after", at: peer.now) }
         let heard = peer.listen()
-        #expect(heard.map(\.type).suffix(3) == [.data, .ack, .close] || heard.map(\.type).suffix(2) == [.data, .close])
+        #expect(
+            heard.map(\.type).suffix(3) == [.data, .ack, .close] || heard.map(\.type).suffix(2) == [.data, .close])
         #expect(peer.engine.state == .closing)
         try peer.acknowledge(try #require(heard.last).counter)
         #expect(peer.events().last == .closed(.clean))
@@ -28,7 +30,8 @@ import Testing
 
     // [SCP-CLOSE-15] [SCP-TIME-9] [SCP-TIME-10] [SCP-CLOSE-22]
     @Test func flushThatTakesTooLongIsNotClean() throws {
-        var peer = try ForgingPeer(.initiator) { _ in } peer: { settings in
+        var peer = try ForgingPeer(.initiator) { _ in
+        } peer: { settings in
             settings.limits.messageLimit = 1_000
             settings.limits.connectionCredit = 1_032
         }
@@ -133,7 +136,11 @@ import Testing
 
     // [SCP-TIME-8] [SCP-KEY-14] A peer that never answers a rotation ends the connection after 65 minutes.
     @Test func keysAreOldAfterSixtyFiveMinutes() throws {
-        var peer = try ForgingPeer(.initiator) { $0.timers.idle = .zero } peer: { $0.timers.idle = .zero }
+        var peer = try ForgingPeer(.initiator) {
+            $0.timers.idle = .zero
+        } peer: {
+            $0.timers.idle = .zero
+        }
         _ = peer.listen()
         peer.wait(.seconds(3_600))
         #expect(peer.listen().map(\.type) == [.handshakeInit])
@@ -240,9 +247,10 @@ import Testing
         var message: UInt64 = 0
         while charged + 1_032 <= 262_144 {
             try peer.say(
-                .piece(Piece(
-                    channel: Channel(Int(message % 4), .reliableUnordered), message: message / 4, offset: 0,
-                    bytes: 0..<1_000, isLast: message % 2 == 0)), bytes: [UInt8](repeating: 0, count: 1_000))
+                .piece(
+                    Piece(
+                        channel: Channel(Int(message % 4), .reliableUnordered), message: message / 4, offset: 0,
+                        bytes: 0..<1_000, isLast: message % 2 == 0)), bytes: [UInt8](repeating: 0, count: 1_000))
             charged += 1_032
             message += 1
         }

@@ -1,6 +1,7 @@
-@testable import SCP
 import SCPSimulation
 import Testing
+
+@testable import SCP
 
 /// One engine, and in the place of its peer a test that says whatever it likes: with ``ForgeableProvider`` every frame,
 /// protected ones included, can be made by hand.
@@ -118,7 +119,8 @@ struct ForgingPeer: ~Copyable {
     static func rotation(
         target: UInt16, nonce: UInt64 = 7, mode: RotationMode = .ephemeral, key: UInt8 = 9
     ) -> [UInt8] {
-        let noise = [UInt8](repeating: key, count: 32) + [UInt8](repeating: 0, count: 12)
+        let noise =
+            [UInt8](repeating: key, count: 32) + [UInt8](repeating: 0, count: 12)
             + [UInt8](repeating: 0xa5, count: 4)
         return RotationMessage.encoded(target: target, nonce: nonce, mode: mode, noise: noise)
     }

@@ -1,6 +1,7 @@
-@testable import SCP
 import SCPSimulation
 import Testing
+
+@testable import SCP
 
 /// Rules of the handshake, against a peer that makes every frame of it by hand.
 @Suite struct HandshakeRuleTests {
@@ -57,7 +58,9 @@ import Testing
         #expect(try code(ofResponse: required + names("c"), mine) == .noApplicationProtocol)
         #expect(try code(ofResponse: required, mine) == .noApplicationProtocol)
         #expect(try code(ofResponse: required + names("a")) == .noApplicationProtocol)
-        let peer = try ForgingPeer(.responder) { $0.applicationProtocols = ["b", "c", "a"] } peer: { settings in
+        let peer = try ForgingPeer(.responder) {
+            $0.applicationProtocols = ["b", "c", "a"]
+        } peer: { settings in
             settings.applicationProtocols = ["x", "a", "b"]
         }
         #expect(peer.engine.peer?.applicationProtocol == "a")
@@ -113,7 +116,9 @@ import Testing
     @Test func smallerIdleTimeHolds() throws {
         for (ours, theirs, expected) in [(30, 5, 5), (5, 30, 5), (0, 7, 7), (7, 0, 7)] {
             for victim in [Role.initiator, .responder] {
-                var peer = try ForgingPeer(victim) { $0.timers.idle = .seconds(ours) } peer: { settings in
+                var peer = try ForgingPeer(victim) {
+                    $0.timers.idle = .seconds(ours)
+                } peer: { settings in
                     settings.timers.idle = .seconds(theirs)
                 }
                 _ = peer.listen()
@@ -123,7 +128,11 @@ import Testing
                 #expect(peer.engine.state == .draining)
             }
         }
-        var peer = try ForgingPeer(.initiator) { $0.timers.idle = .zero } peer: { $0.timers.idle = .zero }
+        var peer = try ForgingPeer(.initiator) {
+            $0.timers.idle = .zero
+        } peer: {
+            $0.timers.idle = .zero
+        }
         _ = peer.listen()
         peer.wait(.seconds(3_000))
         #expect(peer.engine.state == .established)
@@ -194,8 +203,16 @@ import Testing
         #expect(try code(true) { _ in } == nil)
         #expect(try code(false) { $0[8] = 9 } == .malformedFrame)
         #expect(try code(false) { $0[47] = 0x70 } == .authenticationFailed)
-        #expect(try code(true) { $0[47] = 0x70; $0[48] = 0xff } == .unsupportedSuite)
-        #expect(try code(true) { $0[47] = 0x02; $0[48] = 0xff } == .unsupportedSuite)
+        #expect(
+            try code(true) {
+                $0[47] = 0x70
+                $0[48] = 0xff
+            } == .unsupportedSuite)
+        #expect(
+            try code(true) {
+                $0[47] = 0x02
+                $0[48] = 0xff
+            } == .unsupportedSuite)
         #expect(try code(true) { $0[48] = 0xff } == .malformedFrame)
         #expect(try code(true) { for index in 50..<82 { $0[index] = 0 } } == .authenticationFailed)
     }

@@ -1,6 +1,7 @@
-@testable import SCP
 import SCPSimulation
 import Testing
+
+@testable import SCP
 
 /// What records of a peer do, the legal ones and the others.
 @Suite struct ReceivingTests {

@@ -1,6 +1,7 @@
-@testable import SCP
 import SCPSimulation
 import Testing
+
+@testable import SCP
 
 /// What an engine sends, and when it does not.
 @Suite struct SendingTests {
@@ -30,7 +31,8 @@ import Testing
 
     // [SCP-FLOW-2] [SCP-FLOW-5] [SCP-FLOW-6] [SCP-REC-10] [SCP-REC-11]
     @Test func creditHoldsMessagesBack() throws {
-        var peer = try ForgingPeer(.initiator) { _ in } peer: { settings in
+        var peer = try ForgingPeer(.initiator) { _ in
+        } peer: { settings in
             settings.limits.messageLimit = 1_000
             settings.limits.connectionCredit = 2_064
             settings.limits.channelCredit = 1_032
@@ -51,7 +53,9 @@ import Testing
 
     // [SCP-FLOW-10] [SCP-FLOW-11] [SCP-TIME-7]
     @Test func blockedSendersAskByTimer() throws {
-        var peer = try ForgingPeer(.initiator) { $0.timers.idle = .zero } peer: { settings in
+        var peer = try ForgingPeer(.initiator) {
+            $0.timers.idle = .zero
+        } peer: { settings in
             settings.limits.messageLimit = 1_000
             settings.limits.connectionCredit = 1_032
             settings.timers.idle = .zero
@@ -78,7 +82,8 @@ import Testing
 
     // [SCP-REC-12] [SCP-REC-13]
     @Test func blockedChannelsAreNamed() throws {
-        var peer = try ForgingPeer(.initiator) { _ in } peer: { settings in
+        var peer = try ForgingPeer(.initiator) { _ in
+        } peer: { settings in
             settings.limits.messageLimit = 1_000
             settings.limits.channelCredit = 1_032
         }
@@ -118,7 +123,8 @@ import Testing
 
     // [SCP-REC-34] [SCP-REC-37]
     @Test func unreliableMessagesFitOneFrame() throws {
-        var peer = try ForgingPeer(.initiator) { _ in } peer: { settings in
+        var peer = try ForgingPeer(.initiator) { _ in
+        } peer: { settings in
             settings.limits.frameLimit = 2_048
             settings.limits.messageLimit = 10_000
             settings.limits.connectionCredit = 10_032

@@ -1,6 +1,7 @@
-@testable import SCP
 import SCPSimulation
 import Testing
+
+@testable import SCP
 
 /// The tables of states: what every frame does in every state.
 @Suite struct StateTests {

@@ -1,7 +1,8 @@
-@testable import SCP
 import SCPGcrypt
 import SCPSimulation
 import Testing
+
+@testable import SCP
 
 /// Rotation against a peer that says what it likes.
 @Suite struct ForgedRotationTests {
@@ -168,7 +169,8 @@ import Testing
             peer.engine.rotateKeys(at: peer.now)
             guard let request = peer.listen().first(where: { $0.type == .handshakeInit })?.rotation else { continue }
             requests += 1
-            try peer.say(.handshakeResponse, ForgingPeer.rotation(target: request.target, nonce: request.nonce),
+            try peer.say(
+                .handshakeResponse, ForgingPeer.rotation(target: request.target, nonce: request.nonce),
                 epoch: request.target - 1)
             _ = peer.listen()
             try peer.say(.ping, epoch: request.target)

@@ -1,5 +1,6 @@
-@testable import SCP
 import Testing
+
+@testable import SCP
 
 @Suite struct RotationMessageTests {
     private let noise = (0..<48).map { UInt8($0) }

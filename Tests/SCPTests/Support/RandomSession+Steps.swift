@@ -213,7 +213,8 @@ extension RandomSession {
             let (mine, theirs) = (sides[end], sides[1 - end])
             // S11: what was reported as delivered was.
             for (message, _) in mine.sent where message.channel.mode.isReliable && !mine.cancelled.contains(message) {
-                let isReported = message.id <= mine.watermarks[message.channel] ?? 0
+                let isReported =
+                    message.id <= mine.watermarks[message.channel] ?? 0
                     && mine.watermarks[message.channel] != nil
                 if isReported || mine.closure == .clean, with(1 - end, { $0.peer != nil }) {
                     #expect(theirs.read[message] != nil, "\(message) of \(end) is lost")

@@ -171,7 +171,7 @@ struct RandomSession: ~Copyable {
     mutating func check(_ end: Int) {
         let ceiling =
             limits.connectionCredit / 4 * 5 + 65_536 + 4_096 + limits.frameLimit + 46
-                + limits.sendBuffer / 8 * 9 + 2_048
+            + limits.sendBuffer / 8 * 9 + 2_048
         let (memory, deadline, state, hasPeer) = with(end) { ($0.memory, $0.deadline, $0.state, $0.peer != nil) }
         #expect(memory <= ceiling)
         #expect(deadline == nil || state != .closed)

@@ -101,8 +101,9 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
         items.applicationProtocols = response.applicationProtocol.map { [$0.bytes] }
         do throws(NoiseError) {
             let message = try noise.write(payload: items.encoded.span)
-            guard let frame = try? HandshakeFrame.message(
-                message, type: .ack, attempt: attempt, hello: [], key: finished)
+            guard
+                let frame = try? HandshakeFrame.message(
+                    message, type: .ack, attempt: attempt, hello: [], key: finished)
             else { throw .missingKey }
             return (frame, try noise.schedule())
         } catch {

@@ -66,9 +66,10 @@ struct ResponderHandshake<Provider: CryptoProvider> {
             // A public key of low order in message 1 fails here, before we make an ephemeral of our own.
             _ = try noise.read(frame.extracting(message.noise))
             let response = try noise.write(payload: configuration.offer(suite).encoded.span)
-            guard let bytes = try? HandshakeFrame.message(
-                response, type: .handshakeResponse, attempt: verified.attempt, hello: verified.hello.hello,
-                key: verified.hello.responderToInitiator)
+            guard
+                let bytes = try? HandshakeFrame.message(
+                    response, type: .handshakeResponse, attempt: verified.attempt, hello: verified.hello.hello,
+                    key: verified.hello.responderToInitiator)
             else { throw .missingKey }
             let handshake = ResponderHandshake(
                 suite: suite, attempt: verified.attempt, hello: verified.hello, parameters: message.parameters,
@@ -77,18 +78,6 @@ struct ResponderHandshake<Provider: CryptoProvider> {
         } catch {
             throw Violation(error, offset: message.noise.lowerBound)
         }
-    }
-
-    private init(
-        suite: Suite, attempt: Attempt, hello: HelloKeys<Provider>, parameters: TransportParameters,
-        noise: HandshakeState<Provider>, finished: Provider.Authenticator
-    ) {
-        self.suite = suite
-        self.attempt = attempt
-        self.hello = hello
-        self.parameters = parameters
-        self.noise = noise
-        self.finished = finished
     }
 
     /// Reads the ACK frame with message 3. A failed one leaves the handshake as it was.
