@@ -4,7 +4,7 @@ SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
 .PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation format lint clean
-.PHONY: models vectors fuzz
+.PHONY: models vectors fuzz faults
 
 help:
 	@echo 'make run           build, and show a server and a client at work over loopback TCP'
@@ -15,6 +15,7 @@ help:
 	@echo 'make models        explore the models of the specification and their mutants'
 	@echo 'make vectors       write Spec/Vectors anew, from what the engine gives'
 	@echo 'make fuzz          fuzz every target, SECONDS_EACH=60 seconds each'
+	@echo 'make faults        build the engine with each seeded fault, and see the tests catch it (an hour; not in CI)'
 	@echo 'make rotation      send 3 GiB through a channel, so that its keys are replaced twice (minutes; not in CI)'
 	@echo 'make bench         handshakes, throughput and round trips on this machine'
 	@echo 'make format        lay out the sources'
@@ -70,6 +71,10 @@ vectors: setup
 SECONDS_EACH ?= 60
 fuzz: setup
 	Fuzz/run $(SECONDS_EACH)
+
+# The engine with each fault of Tests/Faults/faults.json in it: the tests must notice.
+faults: setup
+	Tests/Faults/run.py
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
