@@ -4,7 +4,7 @@ SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
 .PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation format lint clean
-.PHONY: models vectors fuzz faults
+.PHONY: models vectors fuzz faults coverage
 
 help:
 	@echo 'make run           build, and show a server and a client at work over loopback TCP'
@@ -15,6 +15,7 @@ help:
 	@echo 'make models        explore the models of the specification and their mutants'
 	@echo 'make vectors       write Spec/Vectors anew, from what the engine gives'
 	@echo 'make fuzz          fuzz every target, SECONDS_EACH=60 seconds each'
+	@echo 'make coverage      the lines of the engine that its tests reach'
 	@echo 'make faults        build the engine with each seeded fault, and see the tests catch it (an hour; not in CI)'
 	@echo 'make rotation      send 3 GiB through a channel, so that its keys are replaced twice (minutes; not in CI)'
 	@echo 'make bench         handshakes, throughput and round trips on this machine'
@@ -76,6 +77,10 @@ fuzz: setup
 faults: setup
 	Tests/Faults/run.py
 
+# Lines of Sources/SCP that the tests reach, and those that they do not.
+coverage: setup
+	@.ci/coverage
+
 format:
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
 
@@ -83,4 +88,4 @@ lint:
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
 
 clean:
-	rm -rf .build .build-release .build-asan .build-tsan .build-reports
+	rm -rf .build .build-release .build-asan .build-tsan .build-coverage .build-reports
