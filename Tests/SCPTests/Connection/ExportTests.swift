@@ -32,4 +32,18 @@ import Testing
         let late = pipe.initiator.channelBinding
         #expect(late == nil)
     }
+
+    /// [SCP-CLOSE-24] The peer's CLOSE is enough: nothing is exported from a session that is over.
+    @Test func nothingIsExportedWhileDraining() throws {
+        var peer = try ForgingPeer()
+        let before = peer.engine.channelBinding
+        #expect(before != nil)
+        try peer.sayClose(.noError)
+        #expect(peer.engine.state == .draining)
+        let after = peer.engine.channelBinding
+        #expect(after == nil)
+        #expect(throws: ExportError.notConfirmed) {
+            _ = try peer.engine.exportKey(label: "test", context: Span(), length: 32)
+        }
+    }
 }
