@@ -32,8 +32,8 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     /// A rotation was asked for by the embedder, and must wait; only one that begins afterwards settles it.
     var wishesRotation = false
     /// Requests of ours and of the peer's: four at once, then one a second.
-    var ownRequests: RateBucket
-    var peerRequests: RateBucket
+    var ownRequests: TokenBucket
+    var peerRequests: TokenBucket
     /// The suite in use, once known.
     var suite = Suite.classic
     var clock: Instant
@@ -87,8 +87,8 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
         clock = now
         startTime = now
         // One fewer than we may ask, so that jitter on the way makes nobody a flooder.
-        ownRequests = RateBucket(burst: Constant.rotationBurst - 1, at: now)
-        peerRequests = RateBucket(burst: Constant.peerRotationBurst, at: now)
+        ownRequests = TokenBucket(burst: Constant.rotationBurst - 1, at: now)
+        peerRequests = TokenBucket(burst: Constant.peerRotationBurst, at: now)
         let granted = role == .responder && configuration.asks ? 0 : UInt64(configuration.limits.connectionCredit)
         inbox = Inbox(limits: configuration.limits, granted: granted)
         outbox = Outbox(limits: configuration.limits)

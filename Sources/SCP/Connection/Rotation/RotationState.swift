@@ -58,28 +58,3 @@ struct RotationTerms {
             remoteStatic: mode == .authenticated ? peer : nil, presharedKeys: .common(chain))
     }
 }
-
-/// A bucket of tokens that fills with time: at most `burst` at once, then one a second.
-struct RateBucket {
-    private let burst: UInt64
-    private var tokens: UInt64
-    private var filled: Instant
-
-    init(burst: UInt64, at now: Instant) {
-        self.burst = burst
-        tokens = burst
-        filled = now
-    }
-
-    // [SCP-ROT-18]
-    mutating func take(at now: Instant) -> Bool {
-        let seconds = now.since(filled).wholeNanoseconds / 1_000_000_000
-        if seconds > 0 {
-            tokens = min(burst, tokens &+ min(seconds, burst))
-            filled = filled.advanced(by: .seconds(Int64(clamping: seconds)))
-        }
-        guard tokens > 0 else { return false }
-        tokens -= 1
-        return true
-    }
-}
