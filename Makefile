@@ -4,16 +4,17 @@ SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
 .PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation format lint clean
-.PHONY: models vectors fuzz faults coverage
+.PHONY: models vectors peer fuzz faults coverage
 
 help:
 	@echo 'make run           build, and show a server and a client at work over loopback TCP'
 	@echo 'make setup         install libgcrypt and pkg-config where they are missing'
 	@echo 'make build         build everything, for debugging'
-	@echo 'make test          all tests: debug, release, address and thread sanitizer, and a few seconds of fuzzing'
+	@echo 'make test          all tests: debug, release, sanitizers, the models, the second implementation, some fuzzing'
 	@echo 'make test-debug    the tests of one build; also test-release, test-asan, test-tsan'
 	@echo 'make models        explore the models of the specification and their mutants'
 	@echo 'make vectors       write Spec/Vectors anew, from what the engine gives'
+	@echo 'make peer          the second implementation (Python, from PyPI) with sechan: SESSIONS=1000 in each role'
 	@echo 'make fuzz          fuzz every target, SECONDS_EACH=60 seconds each'
 	@echo 'make coverage      the lines of the engine that its tests reach'
 	@echo 'make faults        build the engine with each seeded fault, and see the tests catch it (an hour; not in CI)'
@@ -67,6 +68,12 @@ models:
 # The files of Spec/Vectors. The tests compare them byte for byte; `check-vectors` of Spec/peer computes them again.
 vectors: setup
 	SCP_WRITE_VECTORS=1 $(SWIFT) test --disable-xctest --filter VectorFileTests
+
+# The second implementation against itself, against the vectors, and with the command: SESSIONS random sessions each,
+# with the command in both roles.
+SESSIONS ?= 1000
+peer: release
+	@.ci/peer $(SECHAN) $(SESSIONS)
 
 # Every fuzz target for SECONDS_EACH seconds, after the canary.
 SECONDS_EACH ?= 60

@@ -1,11 +1,13 @@
-"""Random sessions between this implementation and the program `sechan` over loopback TCP, in both roles.
+"""Random sessions between this implementation and the program `sechan`, in both roles.
 
     interop.py --sechan PATH --sessions N [--seed S] [--role initiator|responder|both]
 
 The role is that of `sechan`. As responder it is `sechan listen --echo`; as initiator `sechan pipe` and `sechan
-connect`, one process for each session. Sizes, channels, segmentation, cuts, rotations, pre-shared keys and how a
-session closes are random. A failing session of the initiator's role runs again alone with its number as the seed; one
-of the responder's, whose listener serves 50, with the seed of that group. A role has N sessions.
+connect`, one process for each session. One session in four is over a Unix-domain socket, the others are over loopback
+TCP. Sizes, channels, segmentation, cuts, rotations (either side asks, with NNpsk0 or KKpsk0), pre-shared keys and how
+a session closes are random. A failing session of the initiator's role runs again alone with its number as the seed; one
+of the responder's, whose listener serves 10, with the seed of that group. A role has N sessions; what they did is
+printed for each, and it is a failure when something that they are here to show did not happen in any of 50 or more.
 """
 
 import argparse
@@ -17,16 +19,57 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 from scp1 import net
 from scp1.connection import Config
 from scp1.keys import public_key
 
-GROUP = 50   # sessions of one listener
+GROUP = 10   # sessions of one listener
+ALL_SEEN = 50   # sessions in which everything that is counted must have happened
 
 
 def key_line(public):
     return "scp1-x25519 " + base64.b64encode(public).decode()
+
+
+class Figures:
+    """What the sessions of one role did."""
+
+    def __init__(self, role):
+        self.role, self.start = role, time.monotonic()
+        self.passed = self.failed = 0
+        self.seen = dict.fromkeys((
+            "over TCP", "over Unix-domain sockets", "with a pre-shared key", "messages to sechan", "messages from sechan",
+            "bytes", "rotations asked by sechan", "rotations asked by the peer with NNpsk0",
+            "rotations asked by the peer with KKpsk0", "closed by sechan", "closed by the peer"), 0)
+
+    def verdict(self, number, verdict):
+        self.passed, self.failed = self.passed + (verdict is None), self.failed + (verdict is not None)
+        if verdict:
+            print(f"sechan as {self.role}, session {number}: {verdict}", file=sys.stderr)
+
+    def count(self, connection, address, to_sechan, from_sechan, octets):
+        for name, count in (
+                ("over Unix-domain sockets" if isinstance(address, str) else "over TCP", 1),
+                ("with a pre-shared key", connection.config.psk is not None),
+                ("messages to sechan", to_sechan), ("messages from sechan", from_sechan), ("bytes", octets),
+                ("rotations asked by sechan", sum(n for (own, _), n in connection.rotations.items() if not own)),
+                ("rotations asked by the peer with NNpsk0", connection.rotations.get((True, 0), 0)),
+                ("rotations asked by the peer with KKpsk0", connection.rotations.get((True, 1), 0)),
+                ("closed by sechan", bool(connection.outcome) and connection.outcome[0] == "by peer"),
+                ("closed by the peer", bool(connection.outcome) and connection.outcome[0] == "clean")):
+            self.seen[name] += count
+
+    def finish(self):
+        """Prints the figures."""
+        sessions = self.passed + self.failed
+        missing = [name for name, count in self.seen.items() if not count] if sessions >= ALL_SEEN else []
+        for name in missing:
+            self.verdict("all", f"none was {name}")
+        print(f"sechan as {self.role}: {sessions} sessions in {time.monotonic() - self.start:.0f} s: "
+              + ", ".join(f"{count} {name}" for name, count in self.seen.items()) + f"; {self.failed} failures",
+              flush=True)
 
 
 class Sechan:
@@ -62,16 +105,28 @@ def limits(rng):
 
 
 def rotation(rng):
-    return ["--rotate-bytes", str(int(2 ** rng.uniform(17, 21)))] if rng.random() < 0.5 else []
+    return ["--rotate-bytes", str(int(2 ** rng.uniform(15, 20)))] if rng.random() < 0.5 else []
 
 
-def initiate(sechan, seed, count):
-    """`count` sessions with one `sechan listen --echo`. Yields each verdict."""
-    rng = random.Random(seed)
+def place(rng, directory, serial):
+    """A path in one of four, otherwise a port that the system chooses"""
+    return os.path.join(directory, f"{serial}.sock") if rng.random() < 0.25 else ("127.0.0.1", 0)
+
+
+def url(address):
+    return f"unix://{address}" if isinstance(address, str) else f"tcp://{address[0]}:{address[1]}"
+
+
+def initiate(sechan, seed, count, figures):
+    """`count` sessions with one `sechan listen --echo`"""
+    rng = random.Random(f"listener {seed}")
     psk, arguments = sechan.psk(rng)
-    server = sechan.start("listen", "--echo", "--anyone", "--json", *arguments, *rotation(rng), "tcp://127.0.0.1:0")
+    address = place(rng, sechan.directory, seed)
+    server = sechan.start("listen", "--echo", "--anyone", "--json", *arguments, *rotation(rng), url(address))
     try:
-        port = int(json.loads(server.stdout.readline())["address"].rsplit(":", 1)[1])
+        listening = json.loads(server.stdout.readline())["address"]
+        if not isinstance(address, str):
+            address = address[0], int(listening.rsplit(":", 1)[1])
         counts, errors = [], []
         reader = threading.Thread(target=lambda: counts.extend(closed(server.stdout)))
         drain = threading.Thread(target=lambda: errors.extend(server.stderr))
@@ -84,16 +139,19 @@ def initiate(sechan, seed, count):
                             responder_key=sechan.public if rng.random() < 0.7 else None,
                             decide=lambda key: key == sechan.public, rng=rng if rng.random() < 0.8 else None)
             try:
-                yield i, session.verdict(net.connect(config, "127.0.0.1", port, session, rng))
+                connection = net.connect(config, address, session, rng)
+                figures.count(connection, address, session.reliable, session.received, 2 * session.octets)
+                figures.verdict(i, session.verdict(connection))
                 sent += session.reliable
             except (OSError, AssertionError) as error:
-                yield i, repr(error)
+                figures.verdict(i, repr(error))
     finally:
         server.terminate()
         server.wait(30)
     reader.join(), drain.join()
     if sum(counts) != sent or len(counts) != count:
-        yield seed, f"sechan sent back {sum(counts)} messages in {len(counts)} sessions, there were {sent} in {count}"
+        figures.verdict(seed, f"sechan sent back {sum(counts)} messages in {len(counts)} sessions, "
+                        f"there were {sent} in {count}")
 
 
 def closed(lines):
@@ -104,22 +162,24 @@ def closed(lines):
             yield record["messagesSent"]
 
 
-def respond(sechan, seed):
+def respond(sechan, seed, figures):
     """One session that `sechan` begins: what it sent must come back. Returns the verdict."""
     rng = random.Random(seed)
     psk, arguments = sechan.psk(rng)
-    key, pipe, listener = rng.randbytes(32), rng.random() < 0.6, net.listen()
+    key, pipe, listener = rng.randbytes(32), rng.random() < 0.6, net.listen(place(rng, sechan.directory, seed))
     sent = rng.randbytes(int(2 ** rng.uniform(0, 20)) if rng.random() < 0.9 else 0)
     lines = [rng.randbytes(rng.randrange(40)).hex() for _ in range(rng.randrange(8))]
     if not pipe:
         sent = b"".join(line.encode() + b"\n" for line in lines)
-    address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+    address = listener.getsockname()
     client = sechan.start("pipe" if pipe else "connect", "--quiet", "--peer", key_line(public_key(key)), *arguments,
-                          *rotation(rng), address)
+                          *rotation(rng), url(address))
     result = []
     runner = threading.Thread(target=lambda: result.extend(client.communicate(sent)))
     runner.start()
-    echo = net.Echo(rng, rotations=rng.randrange(3), finishes=True)
+    # Whoever closes has said all; `sechan pipe` besides wants to hear a finish, so that its file is whole.
+    closes = not pipe and rng.random() < 0.5
+    echo = net.Echo(rng, rotations=rng.randrange(3), finishes=True, closes=closes)
     config = Config(False, key, psk=psk, limits=limits(rng), protocols=["sechan-pipe/1"] if pipe else [],
                     decide=lambda key: key == sechan.public, rng=rng if rng.random() < 0.8 else None)
     try:
@@ -132,7 +192,8 @@ def respond(sechan, seed):
         if runner.is_alive():
             client.kill()
             runner.join()
-    if connection.failure or connection.outcome != ("by peer", 0):
+    figures.count(connection, address, echo.echoed, echo.echoed, 2 * echo.octets)
+    if connection.failure or connection.outcome != (("clean", 0) if closes else ("by peer", 0)):
         return f"outcome {connection.outcome}, {connection.failure}"
     if client.returncode != 0:
         return f"sechan ended with {client.returncode}: {result[1].decode(errors='replace')}"
@@ -148,24 +209,21 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--role", choices=("initiator", "responder", "both"), default="both", help="of sechan")
     args = parser.parse_args()
-    passed = failed = 0
-
-    def count(role, seed, verdict):
-        nonlocal passed, failed
-        passed, failed = passed + (verdict is None), failed + (verdict is not None)
-        if verdict:
-            print(f"sechan as {role}, session {seed}: {verdict}", file=sys.stderr)
-
+    roles = []
     with tempfile.TemporaryDirectory() as directory:
         sechan = Sechan(args.sechan, directory)
         seeds = range(args.seed, args.seed + args.sessions)
         if args.role != "initiator":
+            roles.append(Figures("responder"))
             for start in seeds[::GROUP]:
-                for seed, verdict in initiate(sechan, start, min(GROUP, seeds.stop - start)):
-                    count("responder", seed, verdict)
+                initiate(sechan, start, min(GROUP, seeds.stop - start), roles[-1])
+            roles[-1].finish()
         if args.role != "responder":
+            roles.append(Figures("initiator"))
             for seed in seeds:
-                count("initiator", seed, respond(sechan, seed))
+                roles[-1].verdict(seed, respond(sechan, seed, roles[-1]))
+            roles[-1].finish()
+    passed, failed = sum(role.passed for role in roles), sum(role.failed for role in roles)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

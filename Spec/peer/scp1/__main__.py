@@ -23,7 +23,7 @@ def config(args, initiator, rng):
 def listen(args):
     """Prints its port and public key, then one line for each session."""
     rng = random.Random(args.seed)
-    listener, first = net.listen(args.port), config(args, False, rng)
+    listener, first = net.listen(("127.0.0.1", args.port)), config(args, False, rng)
     args.key = first.static.hex()
     print(json.dumps({"port": listener.getsockname()[1], "publicKey": public_key(first.static).hex()}), flush=True)
     for _ in range(args.sessions):
@@ -39,7 +39,7 @@ def connect(args):
     for i in range(args.sessions):
         rng = random.Random(args.seed + i)
         session = net.Session(rng, rotations=args.rotations)
-        connection = net.connect(config(args, True, rng), args.host, args.port, session, rng)
+        connection = net.connect(config(args, True, rng), (args.host, args.port), session, rng)
         verdict = session.verdict(connection)
         if verdict:
             failed += 1

@@ -73,6 +73,7 @@ class Connection:
         self.ack_owed = self.unacked = 0
         self.accepted_in_send_epoch, self.rotation, self.wish, self.answering = False, None, None, False
         self.peer_requests, self.own_requests = Bucket(8, now), Bucket(4, now)   # [SCP-ROT-18]
+        self.rotations = {}   # completed: (whether this side asked, mode) -> how many
         self.controls, self.path_token = [], None
         self.closing, self.close_counter, self.discarded_data, self.sent_all = None, None, False, True
         self.finish_wanted = self.finish_sent = False
@@ -597,6 +598,7 @@ class Connection:
         self._install(r["target"], EpochKeys(*noise.split(), noise.h))
         self.receive_epochs.append(r["target"])
         self.answering = True
+        self._rotated(False, r["mode"])
         self._send(RESPONSE, wire.encode_rotation(r["target"], r["nonce"], r["mode"], answer))
 
     def _on_rotation_answer(self, r):
@@ -609,11 +611,15 @@ class Connection:
             self.rotation = None
             self._install(target, EpochKeys(*noise.split(), noise.h))
             self.receive_epochs.append(target)
+            self._rotated(True, mode)
             self._switch(target)
             self._send_ack()
             self._data([record("ping")])
         elif r["target"] > self.installed:
             raise Failure(Code.UNEXPECTED_MESSAGE, "answer to no request")
+
+    def _rotated(self, asked, mode):
+        self.rotations[asked, mode] = self.rotations.get((asked, mode), 0) + 1
 
     # Sending
 

@@ -50,10 +50,12 @@ def serve(connection, sock, application, rng=None, limit=60.0):
 
 
 class Echo:
-    """Sends every message back on its channel, and closes when the peer does."""
+    """Sends every message back on its channel. When the peer has finished, it finishes too, or closes, or waits for the
+    peer's CLOSE."""
 
-    def __init__(self, rng=None, rotations=0, finishes=False):
-        self.rng, self.rotations, self.finishes, self.echoed = rng, rotations, finishes, 0
+    def __init__(self, rng=None, rotations=0, finishes=False, closes=False):
+        self.rng, self.rotations, self.finishes, self.closes = rng, rotations, finishes, closes
+        self.echoed = self.octets = 0
 
     def __call__(self, connection):
         while connection.state == EST and not connection.closing and not connection.finish_wanted:
@@ -62,19 +64,22 @@ class Echo:
                 break
             connection.send(message[2], message[0])
             self.echoed += 1
+            self.octets += len(message[2])
             if self.rotations and self.rng.random() < 0.2:
                 self.rotations -= 1
                 connection.rotate(self.rng.randrange(2))
-        if connection.state == EST and self.finishes and connection.receiver.peer_finished \
-                and not connection.finish_wanted:
-            connection.finish()
+        if connection.state == EST and connection.receiver.peer_finished and not connection.finish_wanted:
+            if self.closes:
+                connection.close()
+            elif self.finishes:
+                connection.finish()
 
 
 class Session:
     """Sends messages of random sizes on random channels to an echo, checks what returns, then closes."""
 
     def __init__(self, rng, messages=20, channels=8, rotations=2, biggest=131072, unreliable=True):
-        self.rng, self.rotations, self.received, self.closed = rng, rotations, 0, False
+        self.rng, self.rotations, self.received, self.octets, self.closed = rng, rotations, 0, 0, False
         self.finishes, self.finished = rng.random() < 0.3, False
         self.plan, self.expected = [], {}
         total = 0
@@ -128,6 +133,7 @@ class Session:
         if channel[1] < 2:
             waiting.remove(data)
             self.received += 1
+            self.octets += len(data)
 
     def verdict(self, connection):
         """None when all was well, otherwise what was not."""
@@ -140,23 +146,32 @@ class Session:
         return f"outcome {connection.outcome}"
 
 
-def connect(config, host, port, application, rng=None, limit=60.0):
-    sock = socket.create_connection((host, port), timeout=10)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection = Connection(config, time.monotonic())
-    serve(connection, sock, application, rng, limit)
-    return connection
+def connect(config, address, application, rng=None, limit=60.0):
+    """`address` is the path of a Unix-domain socket, or a host and a port."""
+    with socket.socket(family(address)) as sock:
+        sock.settimeout(10)
+        sock.connect(address)
+        return run(sock, config, application, rng, limit)
 
 
-def listen(port=0, host="127.0.0.1"):
-    listener = socket.create_server((host, port))
+def listen(address=("127.0.0.1", 0)):
+    listener = socket.create_server(address, family=family(address))
     listener.settimeout(60)
     return listener
 
 
 def accept(listener, config, application, rng=None, limit=60.0):
-    sock, _ = listener.accept()
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with listener.accept()[0] as sock:
+        return run(sock, config, application, rng, limit)
+
+
+def family(address):
+    return socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+
+
+def run(sock, config, application, rng, limit):
+    if sock.family == socket.AF_INET:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection = Connection(config, time.monotonic())
     serve(connection, sock, application, rng, limit)
     return connection
