@@ -4,7 +4,7 @@ SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
 .PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation format lint clean
-.PHONY: models vectors peer fuzz faults coverage
+.PHONY: models vectors peer fuzz faults coverage secrets
 
 help:
 	@echo 'make run           build, and show a server and a client at work over loopback TCP'
@@ -16,6 +16,7 @@ help:
 	@echo 'make vectors       write Spec/Vectors anew, from what the engine gives'
 	@echo 'make peer          the second implementation (Python, from PyPI) with sechan: SESSIONS=1000 in each role'
 	@echo 'make fuzz          fuzz every target, SECONDS_EACH=60 seconds each'
+	@echo 'make secrets       ask valgrind whether our own code branches on a secret'
 	@echo 'make coverage      the lines of the engine that its tests reach'
 	@echo 'make faults        build the engine with each seeded fault, and see the tests catch it (an hour; not in CI)'
 	@echo 'make rotation      send 3 GiB through a channel, so that its keys are replaced twice (minutes; not in CI)'
@@ -87,6 +88,10 @@ faults: setup
 # Lines of Sources/SCP that the tests reach, and those that they do not.
 coverage: setup
 	@.ci/coverage
+
+# Every secret marked for valgrind: our own code must not branch on one.
+secrets: setup
+	@Tests/SecretFlow/run
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
