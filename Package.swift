@@ -77,7 +77,8 @@ let package = Package(
         .target(name: "SCPProviderLaws", dependencies: ["SCP"], path: "Tests/SCPProviderLaws", swiftSettings: settings),
         .target(name: "CGcryptTestSupport", dependencies: ["CGcrypt"], path: "Tests/CGcryptTestSupport"),
         .testTarget(
-            name: "SCPGcryptTests", dependencies: ["SCP", "SCPGcrypt", "SCPProviderLaws", "CGcryptTestSupport"],
+            name: "SCPGcryptTests",
+            dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPProviderLaws", "CGcryptTestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "SCPNIOTests",

@@ -8,31 +8,6 @@ import Testing
 /// Looks for keys in this process's whole writable memory, freed memory included, through the kernel. Linux only.
 @Suite(.serialized)  // the search of one test would find its finds in the buffer of another
 struct HygieneTests {
-    /// Quarters of a secret, each complemented so that the question is no answer, and each in both byte orders, because
-    /// big integers are stored either way. Clamping leaves these alone.
-    private struct Trace {
-        private var masked: [[UInt8]] = []
-
-        init(_ secret: Secret) {
-            for start in [8, 16] {
-                var quarter = [UInt8](repeating: 0, count: 8)
-                unsafe secret.bytes.withUnsafeBufferPointer { bytes in
-                    unsafe quarter.withUnsafeMutableBufferPointer { quarter in
-                        guard let source = bytes.baseAddress else { return }
-                        unsafe cgt_mask(quarter.baseAddress, source + start, 8)
-                    }
-                }
-                masked += [quarter, quarter.reversed()]
-            }
-        }
-
-        /// How often the quarter that is found most often is found.
-        var occurrences: Int {
-            masked.map { unsafe $0.withUnsafeBufferPointer { Int(unsafe cgt_occurrences($0.baseAddress, $0.count)) } }
-                .max() ?? 0
-        }
-    }
-
     #if os(Linux)
     /// The search finds what is there, so that finding nothing means something.
     @Test func searchFindsALiveSecret() throws {
