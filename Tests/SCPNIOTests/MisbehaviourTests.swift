@@ -6,8 +6,8 @@ import SCPNIO
 import Testing
 
 /// The misbehaviours of `Spec/Vectors/negative.json`, said to a real listener over TCP by a peer that has the right
-/// keys. A listener with the randomness of the vectors opens the recorded frames; one listener meets hundreds of these peers,
-/// one after the other, and still serves an honest one.
+/// keys. With the randomness of the vectors the listener can open what was recorded; one listener meets hundreds of
+/// these peers, one after the other, and still serves an honest one.
 @Suite("Peers with valid keys that misbehave", .timeLimit(.minutes(10)))
 struct MisbehaviourTests {
     struct Party: Decodable, Hashable {
