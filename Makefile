@@ -100,4 +100,4 @@ lint:
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
 
 clean:
-	rm -rf .build .build-release .build-asan .build-tsan .build-coverage .build-reports
+	rm -rf .build .build-release .build-asan .build-tsan .build-coverage .build-secrets .build-reports
