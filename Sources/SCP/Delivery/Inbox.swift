@@ -189,8 +189,8 @@ struct Inbox {
         let length = message.bytes.count
         guard UInt64(length) <= messageLimit else { throw Violation(.messageTooLarge) }
         let index = try channelIndex(message.channel)
+        // [SCP-REC-6] "it takes everything below the end of the lowest of these ranges as met, until 16 are left"
         if message.channel.mode == .unreliableSequenced {
-            // [SCP-REC-6]
             guard message.number >= channels[index].next else { return unreliable.drop() }
             channels[index].next = message.number &+ 1
         } else {

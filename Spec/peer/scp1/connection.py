@@ -308,8 +308,8 @@ class Connection:
         items = self._read_noise(p.message, 96)
         self.peer = wire.parse_list(items, "M2", self.suite)
         self.peer_key = self.noise.remote_static
-        if not self.config.allows_itself and (point(self.peer_key) == point(self.public)
-                                              or self.noise.remote_ephemeral == self.noise.ephemeral):
+        itself = point(self.peer_key) == point(self.public) and not self.config.allows_itself
+        if itself or point(self.noise.remote_ephemeral) == point(self.noise.ephemeral):   # [SCP-HS-32]
             raise Failure(Code.IDENTITY_REJECTED, "myself")
         # [SCP-ITEM-28] has nothing to find: there is one version, and one suite with or without psk, to prefer.
         common = [p for p in self.config.protocols if p in self.peer.protocols]

@@ -184,8 +184,19 @@ class ReceiveChannel:
         while self.first in self.finished:
             self.finished.remove(self.first)
             self.first += 1
+
+    def bound(self):
+        """[SCP-REC-32]"""
         if len(self.finished) > 256 and sum(1 for i in self.finished if i - 1 not in self.finished) > 256:
-            raise Failure(Code.LIMIT_EXCEEDED, "ranges")   # [SCP-REC-32]
+            raise Failure(Code.LIMIT_EXCEEDED, "ranges")
+
+    def forget(self):
+        """[SCP-REC-6]: of a channel of mode 2 the 16 newest ranges are remembered."""
+        while sum(1 for i in self.finished if i - 1 not in self.finished) > 16:
+            self.first = min(self.finished)
+            while self.first in self.finished:
+                self.finished.remove(self.first)
+                self.first += 1
 
 
 class Receiver:
@@ -243,6 +254,7 @@ class Receiver:
             message = c.partial.pop(ident)
             self.inbox.append((channel, ident, bytes(message.data), message.charge))
             c.finish(ident)
+            c.bound()
             if channel[1]:
                 return
             ident = c.first
@@ -259,6 +271,7 @@ class Receiver:
         self.charge(c, message, charge)
         c.partial.pop(ident, None)
         c.finish(ident)
+        c.bound()
         self.consume(channel, message.charge)
         if channel[1] == 0:
             self.deliver(channel, c, c.first)
@@ -271,11 +284,12 @@ class Receiver:
             raise Failure(Code.MESSAGE_TOO_LARGE, "unreliable message")
         if channel[1] == 3 and number <= c.highest:
             return
-        if channel[1] == 2 and number in c.finished:
+        if channel[1] == 2 and c.is_finished(number):
             return
         c.highest = max(c.highest, number)
         if channel[1] == 2:
-            c.finished.add(number)
+            c.finish(number)
+            c.forget()
         unread = [m for m in self.inbox if m[0][1] > 1]
         if len(data) > 65536:
             return

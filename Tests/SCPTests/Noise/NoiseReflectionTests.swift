@@ -5,7 +5,8 @@ import Testing
 @testable import SCP
 
 /// An ephemeral that comes back to the initiator who made it.
-// [SCP-HS-32]
+// [SCP-HS-32] "An initiator that meets its own ephemeral in M2 MUST reject the peer with IDENTITY_REJECTED whatever
+// it was told"
 @Suite struct NoiseReflectionTests {
     typealias Seeded = SeededProvider<GcryptProvider>
 
@@ -31,9 +32,10 @@ import Testing
         }
     }
 
-    /// A responder whose random numbers are the initiator's: it completes message 2, and gets no message 3.
-    @Test(arguments: [true, false])
-    func initiatorRefuses(isReflected: Bool) throws {
+    /// A responder whose random numbers are the initiator's: it completes message 2, and gets no message 3, even from
+    /// an initiator that may meet itself.
+    @Test(arguments: [true, false], [true, false])
+    func initiatorRefuses(isReflected: Bool, mayMeetItself: Bool) throws {
         let provider = try GcryptProvider()
         func configuration(seed: UInt64, key: UInt64) throws -> Configuration<Seeded> {
             Configuration(
@@ -43,8 +45,10 @@ import Testing
         // The initiator draws the eight bytes of the attempt first. What a seed gives after eight numbers another
         // gives from the start: the generator counts in steps of its constant.
         let later: UInt64 = 1 &+ 8 &* 0x9e37_79b9_7f4a_7c15
+        var initiator = try configuration(seed: 1, key: 1)
+        initiator.allowsSelfConnection = mayMeetItself
         var pipe = try Pipe(
-            initiator: configuration(seed: 1, key: 1),
+            initiator: initiator,
             responder: configuration(seed: isReflected ? later : 2, key: 2))
         pipe.collect(from: .initiator)
         let first = try ephemeral(pipe.inFlight(from: .initiator))

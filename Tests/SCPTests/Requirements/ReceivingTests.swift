@@ -90,13 +90,22 @@ import Testing
             #expect(read == expected)
             #expect(peer.engine.statistics.messagesDropped == UInt64(5 - expected.count))
         }
-        // Numbers far apart do not make us remember more and more of them.
+    }
+
+    // [SCP-REC-6] "it takes everything below the end of the lowest of these ranges as met, until 16 are left"
+    @Test func numbersFarApartAreNotRememberedForEver() throws {
         var peer = try ForgingPeer()
-        for number in 0..<200 {
-            try peer.say(.unreliable(UnreliableMessage(channel: unreliable, number: UInt64(number * 2), bytes: 0..<0)))
+        func say(_ number: UInt64) throws -> Bool {
+            try peer.say(.unreliable(UnreliableMessage(channel: unreliable, number: number, bytes: 0..<0)))
+            return peer.engine.readBytes(at: peer.now) != nil
         }
-        try peer.say(.unreliable(UnreliableMessage(channel: unreliable, number: 1, bytes: 0..<0)))
-        #expect(peer.engine.statistics.messagesDropped == 200 - 64 + 1)
+        for number: UInt64 in 0..<200 { #expect(try say(2 * number)) }
+        // 16 ranges are left: 368, 370 and so on to 398. The range before them ended with 366.
+        for number: UInt64 in [1, 101, 365, 366, 368] { #expect(try !say(number), "\(number)") }
+        #expect(try say(367))
+        #expect(try !say(367))
+        #expect(try say(397))
+        #expect(peer.engine.statistics.messagesDropped == 6)
     }
 
     // [SCP-REC-37] [SCP-REC-38]

@@ -268,13 +268,16 @@ enum NegativeHandshakeCases {
                     "\(role.name): its own static key", frame(itself), .identityRejected, "SCP-HS-32", answer),
             ]
         }
-        let mirror = try VectorScene(.waiting, .initiator) { session, _ in
-            session.responder.ephemeral = session.initiator.ephemeral
+        for isAllowed in [false, true] {
+            let mirror = try VectorScene(.waiting, .initiator) { session, options in
+                session.responder.ephemeral = session.initiator.ephemeral
+                options.allowsItself = isAllowed
+            }
+            cases.append(
+                mirror.refuses(
+                    "initiator: its own ephemeral key" + (isAllowed ? ", though it may meet itself" : ""),
+                    try mirror.transcript.requireM2().frame, .identityRejected, "SCP-HS-32"))
         }
-        cases.append(
-            mirror.refuses(
-                "initiator: its own ephemeral key", try mirror.transcript.requireM2().frame, .identityRejected,
-                "SCP-HS-32"))
         return cases
     }
 

@@ -59,8 +59,10 @@ extension Configuration {
         return choice
     }
 
-    /// A party that meets its own static key, or its own ephemeral, refuses.
-    /// [SCP-HS-32]
+    /// A party that meets its own static key refuses unless it may meet itself; an initiator that meets its own
+    /// ephemeral always does.
+    /// [SCP-HS-32] "An initiator that meets its own ephemeral in M2 MUST reject the peer with IDENTITY_REJECTED
+    /// whatever it was told"
     func checkNotSelf(_ peerKey: PublicKey, isEphemeralReflected: Bool) throws(Violation) {
         if isEphemeralReflected { throw Violation(.identityRejected) }
         guard !allowsSelfConnection else { return }
