@@ -1,13 +1,14 @@
 """check-vectors: every value of Spec/Vectors is computed again from its inputs and compared."""
 
+import hashlib
 import json
 import os
 import sys
 
 from . import wire
 from .connection import Config, Connection
-from .keys import (DirectionKeys, EpochKeys, Noise, export, hello_ikm, hello_keys, mac, point, public_key,
-                   rotation_name, rotation_prologue)
+from .keys import (DirectionKeys, EpochKeys, Noise, agree, expand_label, export, extract, hello_ikm, hello_keys, mac,
+                   point, public_key, rotation_name, rotation_prologue)
 from .wire import TYPES, Failure
 
 
@@ -168,9 +169,9 @@ def take(connection):
 
 
 def check_handshake(case):
-    (_, session, prologue, hello, m1, m2, m3, finished, split, master, keys, chain, exporter, binding, _, exports,
+    (_, session, prologue, hello, agreements, m1, m2, m3, finished_extracted, finished, split, master, keys, chain, exporter, binding, _, exports,
      confirmation, confirmation_ack) = fields(
-        "case", case, "name session prologue helloKeys m1 m2 m3 finished split master keys chain exporter binding",
+        "case", case, "name session prologue helloKeys agreements m1 m2 m3 finishedExtracted finished split master keys chain exporter binding",
         "note exports confirmation confirmationAck")
     s = Session(session)
     same("access key", bool(s.access), bool(s.hello & 2))
@@ -179,14 +180,20 @@ def check_handshake(case):
     message, noise = check_message("m1", m1, take(initiator), initiator, 61, b"")
     same("m1 form", bytes([s.suite]) + len(parameters).to_bytes(2, "big") + parameters + hexbytes(noise), message)
     same("prologue", b"SCP/1\x01" + s.attempt + hexbytes(message)[:3 + len(parameters)], prologue)
-    ikm, i2r, r2i = fields("helloKeys", hello, "ikm i2r r2i")
+    ikm, extracted, i2r, r2i = fields("helloKeys", hello, "ikm extracted i2r r2i")
     same("hello ikm", hello_ikm(s.hello, s.responder_public, s.access), ikm)
+    same("hello extracted", extract(hexbytes(ikm)), extracted)
+    (static_i, ephemeral_i, *_), (static_r, ephemeral_r, *_) = s.parties["initiator"], s.parties["responder"]
+    pairs = (ephemeral_i, ephemeral_r), (ephemeral_i, static_r), (static_i, ephemeral_r)
+    for name, pair, given in zip(("ee", "es", "se"), pairs, fields("agreements", agreements, "ee es se")):
+        same(name, agree(pair[0], public_key(pair[1])), given)
     for name, found, given in zip(("i2r", "r2i"), hello_keys(s.hello, s.responder_public, s.access, s.attempt),
                                   (i2r, r2i)):
         same(f"hello {name}", found, given)
     responder.receive(hexbytes(m1["frame"]))
     check_message("m2", m2, take(responder), responder, 29, wire.encode_list(s.parties["responder"][2]))
     initiator.receive(hexbytes(m2["frame"]))
+    same("finished extracted", extract(hexbytes(m2["ck"])), finished_extracted)
     same("finished", initiator.finished, finished)
     items = s.m3_items
     check_message("m3", m3, take(initiator), initiator, 29, wire.encode_list(items))
@@ -202,7 +209,10 @@ def check_handshake(case):
         same("exporter", epoch.label("exporter"), exporter)
         same("binding", epoch.label("binding"), binding)
     for e in exports or []:
-        label, context, length, output = fields("export", e, "label context length output")
+        label, context, length, secret, digest, output = fields(
+            "export", e, "label context length secret contextHash output")
+        same("export secret", expand_label(hexbytes(exporter), label, hashlib.sha256(b"").digest(), 32), secret)
+        same("export context", hashlib.sha256(hexbytes(context)).digest(), digest)
         same("export", export(hexbytes(exporter), label, hexbytes(context), length), output)
     for name, frame, side, other in (("r2i", confirmation, initiator, responder),
                                      ("i2r", confirmation_ack, responder, initiator)):

@@ -132,7 +132,6 @@ enum HandshakeVectors {
         let ikm =
             [session.hello.rawValue] + (session.hello.contains(.staticKey) ? responderKey : [])
             + (session.hello.contains(.accessKey) ? session.accessKey : [])
-        _ = try notes.extracted(ikm)
         let hash = third.hash
         var rest: [JSON?] = [nil, nil]
         for (index, role) in [Role.responder, .initiator].enumerated() where frames.count > 3 + index {
@@ -144,10 +143,13 @@ enum HandshakeVectors {
         return .object([
             "name": .text(name), "session": try session.json(provider), "prologue": .hex(transcript.prologue),
             "helloKeys": .object([
-                "ikm": .hex(ikm), "i2r": .hex(try notes.secret("hello i2r", session.attempt)),
+                "ikm": .hex(ikm), "extracted": .hex(try notes.extracted(ikm)),
+                "i2r": .hex(try notes.secret("hello i2r", session.attempt)),
                 "r2i": .hex(try notes.secret("hello r2i", session.attempt)),
             ]),
             "m1": transcript.m1.json(), "m2": second.json(), "m3": third.json(),
+            "agreements": try agreements(session, provider),
+            "finishedExtracted": .hex(try notes.extracted(second.chainingKey)),
             "finished": .hex(try notes.secret("finished", second.hash)),
             "split": .object(["k1": .hex(keys.0), "k2": .hex(keys.1)]),
             "master": .hex(try notes.extracted(Array(keys.0) + Array(keys.1))),
@@ -157,9 +159,24 @@ enum HandshakeVectors {
         ])
     }
 
+    /// What X25519 gives for each pair of keys that Noise mixes in.
+    private static func agreements(_ session: VectorSession, _ provider: VectorProvider) throws -> JSON {
+        func agree(_ secret: [UInt8], _ other: [UInt8]) throws -> JSON {
+            let key = try provider.privateKey(Secret(copying: secret.span))
+            return .hex(try provider.sharedSecret(key, with: VectorSession.publicKey(try provider.publicBytes(other))))
+        }
+        let (initiator, responder) = (session.initiator, session.responder)
+        return .object([
+            "ee": try agree(initiator.ephemeral, responder.ephemeral),
+            "es": try agree(initiator.ephemeral, responder.identity),
+            "se": try agree(initiator.identity, responder.ephemeral),
+        ])
+    }
+
     private static func exports(_ secret: [UInt8], _ provider: VectorProvider) throws -> JSON {
-        let exporter = Exporter(
-            secret: Secret(copying: secret.span), binding: Secret(count: 32), provider: provider)
+        let secret = Secret(copying: secret.span)
+        let exporter = Exporter(secret: secret, binding: Secret(count: 32), provider: provider)
+        let none = try provider.hash(Span(), Span())
         let requests: [(String, [UInt8], Int)] = [
             ("EXPERIMENTAL test", [], 32), ("EXPERIMENTAL test", [], 33), ("EXPERIMENTAL test", [0, 1, 2], 32),
             ("a", [UInt8](repeating: 0xaa, count: 300), 1),
@@ -167,8 +184,11 @@ enum HandshakeVectors {
         return .list(
             try requests.map { label, context, length in
                 let output = try exporter.export(label: Array(label.utf8), context: context.span, length: length)
+                let key = try KeyDerivation.expandLabel(
+                    provider, secret, Array(label.utf8), context: none.span, count: 32)
                 return .object([
-                    "label": .text(label), "context": .hex(context), "length": .number(length), "output": .hex(output),
+                    "label": .text(label), "context": .hex(context), "length": .number(length), "secret": .hex(key),
+                    "contextHash": .hex(Array(try provider.hash(context.span, Span()))), "output": .hex(output),
                 ])
             })
     }
