@@ -17,10 +17,13 @@ struct ThreatModelTests {
         #expect(numbers == Array(1...36))
     }
 
-    @Test("every row names a test or says that there is none yet")
+    @Test("every row names a test, but for what is not built")
     func evidence() {
-        let silent = rows.filter { !$0.contains(/`\w+\.\w+\(\)`/) && !$0.contains("not yet") }
-        #expect(silent == [])
+        let silent = rows.filter { !$0.contains(/`\w+\.\w+\(\)`/) }
+        #expect(silent.filter { !$0.contains("| later (not built) |") } == [])
+        // Attacks on datagrams only.
+        #expect(silent.count <= 4)
+        #expect(!text.lowercased().contains("not yet"))
     }
 
     @Test("the tests that are named exist")
@@ -28,9 +31,11 @@ struct ThreatModelTests {
         let files = try SourceTree.tests.get()
         let named = text.matches(of: /`(\w+)\.(\w+)\(\)`/)
         #expect(named.count > 10)
-        let missing = named.filter { match in
-            !files.contains { file in
-                file.path.hasSuffix("/\(match.output.1).swift") && file.code.contains("func \(match.output.2)(")
+        let missing = try named.filter { match in
+            // A helper function does not count: the attribute stands before it, and no other function between.
+            let test = try Regex("(?s)@Test(?:(?!func ).)*func \(match.output.2)\\(")
+            return !files.contains { file in
+                file.path.hasSuffix("/\(match.output.1).swift") && file.code.contains(test)
             }
         }
         #expect(missing.map { String($0.output.0) } == [])
