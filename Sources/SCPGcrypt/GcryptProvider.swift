@@ -34,7 +34,7 @@ public struct GcryptProvider: CryptoProvider {
     public func publicKey(of key: GcryptPrivateKey) throws(CryptoError) -> PublicKey { key.publicKey }
 
     public func sharedSecret(_ key: GcryptPrivateKey, with peer: PublicKey) throws(CryptoError) -> Secret {
-        // [SCP-KEY-11]
+        // [SCP-KEY-11] "with AUTHENTICATION_FAILED and before any multiplication"
         guard !peer.isLowOrder else { throw .invalidPublicKey }
         let secret = Secret(count: PublicKey.size)
         // The shim refuses an all-zero product.

@@ -87,7 +87,8 @@ extension Connection {
 
     // MARK: Responder
 
-    // [SCP-HS-19]
+    // [SCP-HS-19] "The responder MUST answer an accepted M1 with M2 at once, under a fresh ephemeral that is derived
+    // from nothing."
     private mutating func processInit(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
         let verified = try ResponderHandshake.verify(frame, header: header, configuration)
         do throws(Violation) {

@@ -55,7 +55,8 @@ extension Connection {
         let header: FrameHeader?
         do throws(WireError) { header = try frameBuffer.header(limit: lengthLimit) } catch { throw Violation(error) }
         guard let header else { return next }
-        // [SCP-FRAME-4]
+        // [SCP-FRAME-4] "as soon as it has the 14 header bytes, before it allocates or buffers anything for the
+        // payload"
         // Refused on the 14 bytes alone, before anything more is buffered.
         try checkDispatch(header)
         next += frameBuffer.take(input, from: next, upTo: header.frameSize)
@@ -153,7 +154,7 @@ extension Connection {
         let isClosing = state == .closing
         switch header.type {
         case .data:
-            // [SCP-CLOSE-18]
+            // [SCP-CLOSE-18] "In CLOSING a side MUST NOT process or acknowledge DATA"
             if isClosing { return phase.noteDiscarded() }  // neither processed nor acknowledged
             let summary = try processData(plaintext)
             // [SCP-ACK-9] [SCP-HS-27] [SCP-ROT-16]

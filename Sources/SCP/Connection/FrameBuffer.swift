@@ -10,7 +10,7 @@ struct FrameBuffer {
     mutating func take(_ input: Span<UInt8>, from offset: Int, upTo wanted: Int) -> Int {
         let taken = min(wanted - count, input.count - offset)
         guard taken > 0 else { return 0 }
-        // [SCP-LIMIT-2]
+        // [SCP-LIMIT-2] "A receiver MUST NOT allocate for a frame or message what a length only claims"
         // Grown by doubling with what arrives, never to what a header merely claims.
         if storage.count < count + taken {
             var larger = [UInt8](repeating: 0, count: min(wanted, max(count + taken, 2 * storage.count, 64)))

@@ -16,7 +16,8 @@ struct UnreliableInbox {
     }
 
     /// Takes a message; returns whether it was kept.
-    /// [SCP-REC-38]
+    /// [SCP-REC-38] "to make room, the oldest are dropped and counted, and one that is larger than that is dropped by
+    /// itself"
     mutating func append(_ message: UnreliableMessage, in bytes: Span<UInt8>) -> Bool {
         let length = message.bytes.count
         guard length <= UnreliableInbox.maximumBytes else { return drop() }

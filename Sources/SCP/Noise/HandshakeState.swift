@@ -157,7 +157,7 @@ struct HandshakeState<Provider: CryptoProvider> {
     // MARK: Reading
 
     /// `ReadMessage`; gives the payload.
-    /// [SCP-HS-29]
+    /// [SCP-HS-29] "A handshake step that fails MUST leave the Noise state as it was before it."
     mutating func read(_ message: Span<UInt8>) throws(NoiseError) -> [UInt8] {
         guard !isComplete, !isMyTurn else { throw .outOfTurn }
         guard message.count <= Self.maximumMessage else { throw .tooLong }
@@ -218,7 +218,7 @@ struct HandshakeState<Provider: CryptoProvider> {
         case .e, .s: return
         case .psk:
             guard let presharedKeys, let unknownPeerSecret else { throw .missingKey }
-            // [SCP-PSK-3]
+            // [SCP-PSK-3] "so that an unknown initiator and a wrong key fail alike"
             let secret = presharedKeys.secret(for: remoteStatic) ?? unknownPeerSecret
             do throws(CryptoError) { try symmetric.mixKeyAndHash(secret.bytes) } catch { throw NoiseError(error) }
         case .ee: try agree(ephemeral, remoteEphemeral)

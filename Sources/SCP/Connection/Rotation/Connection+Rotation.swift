@@ -19,7 +19,7 @@ extension Connection {
         guard role == .responder || outbox.connection.credit > 0 else { return }
         // [SCP-ROT-19]
         guard keys.epoch < UInt16.max else { throw Violation(.keyLimitReached) }
-        // [SCP-ROT-18]
+        // [SCP-ROT-18] "A side MUST NOT ask more than 4 times at once and then more than once in a second."
         guard ownRequests.take(at: clock) else { return }
         wantsRotation = false
         wishesRotation = false
