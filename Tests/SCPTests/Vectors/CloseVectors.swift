@@ -20,30 +20,30 @@ enum CloseVectors {
         var waiting = try VectorReceiver(session, .initiator)
         _ = waiting.written()
         waiting.engine.close(at: .zero)
-        cases.append(try json("the initiator gives up before M2", &waiting, session.attempt))
+        cases.append(try json("the initiator gives up before M2", &waiting, session))
 
         var rejecting = try VectorReceiver(session, .initiator, asking)
         _ = rejecting.written()
         try rejecting.take(transcript.requireM2().frame)
         rejecting.engine.resolveIdentity(.reject, at: .zero)
-        cases.append(try json("the initiator rejects the responder", &rejecting, session.attempt))
+        cases.append(try json("the initiator rejects the responder", &rejecting, session))
 
         var leaving = try VectorReceiver(session, .responder)
         try leaving.take(transcript.m1.frame)
         _ = leaving.written()
         leaving.engine.abort(.shuttingDown, at: .zero)
-        cases.append(try json("the responder goes away before M3", &leaving, session.attempt))
+        cases.append(try json("the responder goes away before M3", &leaving, session))
 
         let hybrid = try VectorTranscript(plain, lies: .init(suite: 0x02))
         var refusing = try VectorReceiver(plain, .responder)
         try? refusing.take(hybrid.m1.frame)
-        cases.append(try json("the responder has no such suite", &refusing, plain.attempt))
+        cases.append(try json("the responder has no such suite", &refusing, plain))
 
         var newer = try VectorTranscript(plain).m1.frame
         newer[0] = 2
         var old = try VectorReceiver(plain, .responder)
         try? old.take(newer)
-        cases.append(try json("the responder has no such version", &old, [UInt8](repeating: 0, count: 8)))
+        cases.append(try json("the responder has no such version", &old, plain))
         return cases
     }
 
@@ -54,20 +54,21 @@ enum CloseVectors {
     }
 
     /// The CLOSE that an engine has just written.
-    private static func json(_ name: String, _ engine: inout VectorReceiver, _ attempt: [UInt8]) throws -> JSON {
+    private static func json(_ name: String, _ engine: inout VectorReceiver, _ session: VectorSession) throws -> JSON {
         guard let frame = engine.written().last, frame[1] == 5 else { throw VectorError.unreached(name) }
         let close = try HandshakeClose.parse(frame.span, in: 14..<frame.count - 32)
         let key: [UInt8]
         if close.key == .finished {
-            let transcript = try VectorTranscript(HandshakeVectors.session(50) { $0.hello = .all })
+            let transcript = try VectorTranscript(session)
             key = try engine.provider.notes.secret("finished", transcript.requireM2().hash)
         } else {
-            key = try engine.provider.notes.secret("hello \(engine.role.direction)", attempt)
+            key = try engine.provider.notes.secret("hello \(engine.role.direction)", Array(frame[14..<22]))
         }
         return .object([
-            "name": .text(name), "epoch": 0, "sender": .text(engine.role.name), "attempt": .hex(frame[14..<22]),
-            "key": .number(Int(close.key.rawValue)), "hmacKey": .hex(key), "code": .number(close.code.rawValue),
-            "list": .hex(frame[close.list]), "payload": .hex(frame[14..<frame.count - 32]), "frame": .hex(frame),
+            "name": .text(name), "epoch": 0, "session": try session.json(engine.provider),
+            "sender": .text(engine.role.name), "attempt": .hex(frame[14..<22]), "key": .number(Int(close.key.rawValue)),
+            "hmacKey": .hex(key), "code": .number(close.code.rawValue), "list": .hex(frame[close.list]),
+            "payload": .hex(frame[14..<frame.count - 32]), "frame": .hex(frame),
         ])
     }
 
