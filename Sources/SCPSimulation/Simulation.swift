@@ -1,7 +1,7 @@
 public import SCP
 
-/// Something that lives on a simulated network: an engine with what feeds it. Any protocol's will do, as long as it does
-/// no I/O of its own.
+/// Something that lives on a simulated network: an engine with what feeds it. Any protocol's will do, as long as it
+/// does no I/O of its own.
 public protocol SimulatedNode: AnyObject {
     associatedtype Address: Hashable & Sendable
 
@@ -16,8 +16,8 @@ public protocol SimulatedNode: AnyObject {
 
 /// Nodes, a network between them, and a clock that costs nothing: time jumps from one event to the next.
 ///
-/// One step is one event, an arrival or a deadline; after it every node is polled until it is silent. A check can look at
-/// everything after each step, which is how invariants are meant to be tested.
+/// One step is one event, an arrival or a deadline; after it every node is polled until it is silent. A check can look
+/// at everything after each step, which is how invariants are meant to be tested.
 public struct Simulation<Node: SimulatedNode> {
     public enum Stop: Equatable, Sendable {
         /// The time that was asked for has come.

@@ -20,8 +20,8 @@ public struct Chance: Hashable, Sendable {
     }
 }
 
-/// Losses that come together (Gilbert 1960, Elliott 1963): a good state that loses nothing and a bad one that loses with
-/// its own chance.
+/// Losses that come together (Gilbert 1960, Elliott 1963): a good state that loses nothing and a bad one that loses
+/// with its own chance.
 public struct BurstLoss: Hashable, Sendable {
     /// From good to bad, at each datagram.
     public var begins: Chance

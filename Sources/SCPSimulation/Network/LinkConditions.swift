@@ -32,8 +32,8 @@ public struct LinkConditions: Sendable {
 
     public init() {}
 
-    /// Some faults, each with some strength, and most of them not at all (swarm testing, Groce et al., ISSTA 2012): what
-    /// one fault hides, another run shows.
+    /// Some faults, each with some strength, and most of them not at all (swarm testing, Groce et al., ISSTA 2012):
+    /// what one fault hides, another run shows.
     public static func swarm(_ generator: SeededGenerator) -> LinkConditions {
         var conditions = LinkConditions()
         func some(_ most: UInt32) -> Chance {

@@ -8,8 +8,8 @@ public struct SimulatedDatagram<Address: Hashable & Sendable>: Sendable {
 }
 
 /// A network of datagrams that exists in memory only: no sockets, no clock, no randomness but its seed's. What is sent
-/// meets the conditions of its link and arrives, perhaps, later. The same seed and the same calls give the same network,
-/// bit for bit, on every machine.
+/// meets the conditions of its link and arrives, perhaps, later. The same seed and the same calls give the same
+/// network, bit for bit, on every machine.
 ///
 /// It knows nothing of SCP, and carries any protocol's datagrams.
 public struct SimulatedNetwork<Address: Hashable & Sendable>: Sendable {
