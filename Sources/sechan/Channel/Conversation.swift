@@ -28,8 +28,9 @@ struct Conversation: Sendable {
         let sending = Task {
             do {
                 if messages.isEmpty { try await sendLines() } else { try await send(messages) }
-                channel.finish()
+                // Before the peer can know: it may have closed before this task goes on.
                 await input.end(nil)
+                channel.finish()
             } catch {
                 await input.end(Failure(channel: error))
                 channel.abort(.internalError)

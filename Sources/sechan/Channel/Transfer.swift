@@ -74,11 +74,12 @@ final class Transfer: Sendable {
     private func send() async throws {
         while true {
             let piece = try await input.read(upTo: Transfer.pieceSize)
+            // Before the end is told: the peer's receipt may be here before this task goes on.
+            if piece.isEmpty { await meter.endInput() }
             try await channel.send(piece)
-            if piece.isEmpty { break }
+            if piece.isEmpty { return }
             await meter.sent(piece.count)
         }
-        await meter.endInput()
     }
 
     /// Tells the peer why, if the reason is ours and not the channel's.
