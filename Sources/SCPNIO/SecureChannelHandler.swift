@@ -254,6 +254,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
             }
             report.resumptions.run()
         }
+        if isClosed { session.endWasFlushed() }
         deliver(context)
         if writing.mustLookAgain, !deliversInPipeline { schedulePump() }
         if isClosed { end(context) }

@@ -106,6 +106,17 @@ extension Session {
         while let continuation = closing.removeFirst() { resumptions.add(continuation, .success(closure)) }
     }
 
+    /// The last frames are written: a task that asked for the end in between goes on, too.
+    func endWasFlushed() {
+        var resumptions = Resumptions()
+        lock.withLock {
+            hasFlushedEnd = true
+            guard let outcome else { return }
+            while let continuation = closing.removeFirst() { resumptions.add(continuation, .success(outcome)) }
+        }
+        resumptions.run()
+    }
+
     /// Every message that is there, for handlers later in the pipeline.
     func readAll() -> [Message] {
         lock.withLock {

@@ -27,6 +27,8 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     var isCloseRequested = false
     var lastTicket: UInt64 = 0
     var outcome: Closure?
+    /// The transport has been given the last frames. Who waits for the end goes on only then, and may end the program.
+    var hasFlushedEnd = false
     var hasPeerFinished = false
 
     let outgoing = NIOLockedValueBox(OutgoingHandoff())
@@ -101,7 +103,7 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let result: Result<Closure, any Error>? = lock.withLock {
-                    if let outcome { return .success(outcome) }
+                    if let outcome, hasFlushedEnd { return .success(outcome) }
                     if Task.isCancelled { return .failure(CancellationError()) }
                     closing.append(continuation, ticket: ticket)
                     return nil
