@@ -194,7 +194,8 @@ def respond(sechan, seed, figures):
             runner.join()
     figures.count(connection, address, echo.echoed, echo.echoed, 2 * echo.octets)
     if connection.failure or connection.outcome != (("clean", 0) if closes else ("by peer", 0)):
-        return f"outcome {connection.outcome}, {connection.failure}"
+        return f"outcome {connection.outcome}, {connection.failure}; sechan ended with {client.returncode}: " \
+            + result[1].decode(errors="replace")
     if client.returncode != 0:
         return f"sechan ended with {client.returncode}: {result[1].decode(errors='replace')}"
     if result[0] != sent:

@@ -52,6 +52,28 @@ struct TraceabilityTests {
     @Test("code and tests cite ids that exist")
     func unknown() { #expect(traceability.unknown == []) }
 
+    @Test("the second implementation, models, vectors and fuzz targets name ids that exist")
+    func others() throws {
+        let known = Set(specification.requirements.map(\.id))
+        // Not all of Spec/peer: packages from PyPI are below it.
+        let places: [(String, Set<String>)] = [
+            ("Spec/peer/scp1", ["py"]), ("Spec/models", ["py", "md"]), ("Spec/Vectors", ["md", "json"]),
+            ("Fuzz/Sources", ["swift"]),
+        ]
+        var found = 0
+        for (folder, extensions) in places {
+            for path in try Repository.files(below: folder, extensions: extensions) {
+                // Cut up first: the vectors are large, and an expression is slow over a million digits.
+                let ids = try Repository.text(path).split(separator: "SCP-").dropFirst().compactMap { rest in
+                    rest.prefixMatch(of: /[A-Z]+-[0-9]+/).map { "SCP-\($0.output)" }
+                }
+                #expect(ids.filter { !known.contains($0) } == [], "\(path)")
+                found += ids.count
+            }
+        }
+        #expect(found > 500)
+    }
+
     @Test("an id in a comment stands in brackets of its own")
     func brackets() { #expect(bare.map { "\($0.id) at \($0.place)" } == []) }
 
