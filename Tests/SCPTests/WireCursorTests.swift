@@ -131,7 +131,7 @@ import Testing
             #expect(channel.encoded == UInt64(channel.number) * 4 + UInt64(channel.mode.rawValue))
         }
         #expect(Channel.default.encoded == 0)
-        #expect(Channel(-1).encoded == 0)
+        #expect(Channel(-1).encoded == (1 << 60 - 1) << 2)  // nobody's
         #expect(DeliveryMode.allCases.map(\.isReliable) == [true, true, false, false])
     }
 

@@ -28,9 +28,9 @@ extension Connection {
     /// [SCP-STATE-20] [SCP-ERR-2] [SCP-ERR-3]
     public mutating func abort(_ code: ErrorCode = .noError, reason: String = "", at now: Instant) {
         setClock(now)
-        let code = code.maySend ? code : .internalError
         switch state {
         case .unconfirmed, .held, .established:
+            let code = code.maySend ? code : .internalError
             closeIntent = CloseIntent(code: code, reason: CloseFrame.fitting(reason), afterPeerFinished: false)
             sendClose(isComplete: outbox.isEmpty)
         case .waiting, .deciding, .halfOpen, .awaitingInit:
@@ -107,6 +107,7 @@ extension Connection {
         phase = .draining(Draining())
         exporter = nil
         timers.stopAll()
+        acknowledgements.didAcknowledge()  // nothing is owed any more
         timers.closeWait = clock.advanced(by: configuration.timers.closeWait)
         owesEndOfStream = true
     }

@@ -10,13 +10,11 @@ extension Connection {
     mutating func processData(_ plaintext: Span<UInt8>) throws(Violation) -> DataSummary {
         var reader = RecordReader(plaintext)
         var summary = DataSummary()
-        var isEmpty = true
         while true {
             let start = reader.position
             let record: Record?
             do throws(WireError) { record = try reader.nextRecord() } catch { throw Violation(error) }
             guard let record else { break }
-            isEmpty = false
             if case .padding = record { continue }
             summary.isEliciting = true
             do throws(Violation) {
@@ -25,7 +23,6 @@ extension Connection {
                 throw Violation(error.code, kind: error.kind, offset: start)
             }
         }
-        if isEmpty { throw Violation(.malformedFrame, kind: .emptyData) }
         return summary
     }
 
@@ -40,12 +37,12 @@ extension Connection {
             return true
         case .channelBlocked(let channel, _):
             try inbox.check(channel)
-            return true
+            return channel.mode.isReliable  // [SCP-REC-37]
         case .credit(let credit):
             raiseCredit(to: credit)
         case .channelCredit(let channel, let credit):
             try outbox.check(channel)
-            if outbox.raiseCredit(of: channel, to: credit) { stopProbing() }
+            if channel.mode.isReliable, outbox.raiseCredit(of: channel, to: credit) { stopProbing() }
         case .piece(let piece):
             if let channel = try inbox.receive(piece, in: plaintext) { events.readable(channel) }
         case .unreliable(let message):
@@ -59,8 +56,9 @@ extension Connection {
             try outbox.check(channel)
             events.notice(.refused(channel, MessageID(rawValue: message), code))
         case .finish(let sum):
+            let isNews = !inbox.isFinished
             try inbox.finish(sum: sum)
-            events.peerFinished()
+            if isNews { events.peerFinished() }
         case .pathChallenge(let token):
             owed.pathResponse = token
             return true

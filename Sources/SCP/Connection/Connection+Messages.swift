@@ -60,7 +60,9 @@ extension Connection {
         _ message: MessageID, on channel: Channel = .default, code: ErrorCode = .noError, at now: Instant
     ) -> Bool {
         setClock(now)
-        guard outbox.cancel(message.rawValue, on: channel, code: code) else { return false }
+        guard (try? outbox.check(channel)) != nil, outbox.cancel(message.rawValue, on: channel, code: code) else {
+            return false
+        }
         if outbox.takeRoomNotice() { events.writable() }
         return true
     }
@@ -70,7 +72,8 @@ extension Connection {
         _ message: MessageID, on channel: Channel = .default, code: ErrorCode = .noError, at now: Instant
     ) {
         setClock(now)
-        guard channel.mode.isReliable else { return }
+        // The peer would call anything else a violation.
+        guard channel.mode.isReliable, (try? inbox.check(channel)) != nil else { return }
         outbox.refuse(message.rawValue, on: channel, code: code)
     }
 

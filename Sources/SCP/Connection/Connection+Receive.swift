@@ -11,7 +11,7 @@ extension Connection {
         var offset = 0
         while offset < input.count {
             // [SCP-STATE-13]
-            guard acceptsFrames else { return }  // draining or closed: thrown away
+            guard acceptsFrames else { break }  // draining or closed: thrown away
             do throws(Violation) {
                 offset =
                     frameBuffer.isEmpty

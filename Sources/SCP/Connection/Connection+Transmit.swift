@@ -209,14 +209,7 @@ extension Connection {
             Record.channelCredit(next.channel, next.credit).write(to: &output)
         }
         guard maySendMessages else { return }
-        while end - output.count >= Constant.maximumControlRecord, let notice = outbox.takeNotice() {
-            switch notice {
-            case .cancel(let channel, let message, let charge, let code):
-                Record.cancel(channel, message: message, charge: charge, code: code).write(to: &output)
-            case .refuse(let channel, let message, let code):
-                Record.refuse(channel, message: message, code: code).write(to: &output)
-            }
-        }
+        outbox.writeNotices(&output, upTo: end)
         // [SCP-CLOSE-16]
         if end - output.count >= Constant.maximumControlRecord, let sum = outbox.takeFinish() {
             Record.finish(charge: sum).write(to: &output)

@@ -71,7 +71,9 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     public var isTerminated: Bool { state == .closed && flight.isEmpty }
 
     /// Bytes of message and frame data held, for the ceiling that ``Limits`` documents.
-    public var memory: Int { inbox.memory + outbox.memory + frameBuffer.memory + flight.memory }
+    public var memory: Int {
+        inbox.memory + inbox.bookkeeping + outbox.memory + outbox.bookkeeping + frameBuffer.memory + flight.memory
+    }
 
     /// Begins a connection. An initiator's INIT is ready to be polled.
     public init(_ role: Role, _ configuration: Configuration<Provider>, at now: Instant) throws(ConfigurationError) {
@@ -119,7 +121,10 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
 
     /// 32 bytes that stand for this session and no other: what authenticates the application's users binds to them.
     /// Nil before the session is established and after its end.
-    public var channelBinding: Secret? { peer == nil ? nil : exporter?.binding }
+    public var channelBinding: Secret? {
+        // A copy: what the caller wipes is its own.
+        peer == nil ? nil : exporter.map { Secret(copying: $0.binding.bytes) }
+    }
 
     /// Time never goes back.
     /// [SCP-TIME-14]

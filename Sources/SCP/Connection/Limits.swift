@@ -1,10 +1,8 @@
 /// How much a connection accepts and holds, in bytes unless said.
 ///
 /// The defaults keep the engine's memory, with every buffer full, under 1 MB for a connection: the window with a
-/// quarter
-/// of it in spare room, 64 KiB of unreliable messages, one frame being received, the send buffer with an eighth of it
-/// in
-/// spare room, and what the adapter holds unwritten.
+/// quarter of it in spare room, 64 KiB of unreliable messages, one frame being received, the send buffer with an eighth
+/// of it in spare room, receipts and ranges, and what the adapter holds unwritten.
 /// [SCP-LIMIT-5] [SCP-LIMIT-7]
 public struct Limits: Hashable, Sendable {
     /// Largest frame payload (L) we accept from epoch 1 on. 2,048...1,048,576; default 65,536.

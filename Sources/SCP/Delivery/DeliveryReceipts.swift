@@ -8,13 +8,15 @@ struct DeliveryReceipt {
 /// What the peer's acknowledgements will say of messages, oldest frame first.
 struct DeliveryReceipts {
     /// Receipts that wait for the peer's ACK. A peer that grants credit and never acknowledges is sent nothing more.
-    static let maximum = 8_192
+    static let maximum = 1_024
 
     private var receipts: [DeliveryReceipt] = []
     private var first = 0
 
     var count: Int { receipts.count - first }
     var isEmpty: Bool { count == 0 }
+    /// Bytes allocated.
+    var memory: Int { receipts.capacity * MemoryLayout<DeliveryReceipt>.stride }
 
     /// One receipt for each channel of a frame, holding the highest id.
     mutating func add(counter: UInt64, channel: Channel, message: UInt64) {

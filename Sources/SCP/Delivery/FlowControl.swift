@@ -47,7 +47,7 @@ struct ReceiveWindow {
     }
 
     /// Whether the window has opened far enough to say so: half of it, or any opening when a message of `threshold`
-    /// charges would not have fitted into what is left. [SCP-FLOW-8]
+    /// charges would not have fitted into what is left.
     /// [SCP-FLOW-8]
     func isWorthAnnouncing(threshold: UInt64) -> Bool {
         let opening = available - granted

@@ -6,6 +6,8 @@ struct Inbox {
     static let maximumGaps = 1_024
     /// Ranges of finished ids above the first unfinished one, per unordered channel.
     static let maximumFinishedRanges = 256
+    /// The same of all channels together.
+    static let maximumRanges = 1_024
     /// Ranges of numbers seen on an unreliable channel; what lies below them is taken as seen.
     static let maximumUnreliableRanges = 16
     /// Reassembly buffers kept for the next message.
@@ -16,8 +18,10 @@ struct Inbox {
     private let channelWindow: UInt64
     private(set) var connection: ReceiveWindow
     private var channels: [InboundChannel] = []
-    private var partials: [PartialMessage] = []
+    private var partials = PartialMessages()
     private var gapCount = 0
+    /// Ranges of finished ids, of all channels.
+    private var rangeCount = 0
     /// Bytes allocated for the unfinished messages.
     private var partialBytes = 0
     private var ready = MessageQueue()
@@ -39,6 +43,11 @@ struct Inbox {
 
     /// Bytes held in buffers, for the memory ceiling.
     var memory: Int { reliableMemory + unreliable.memory }
+
+    /// Bytes held for channels, and for what is finished on them.
+    var bookkeeping: Int {
+        channels.capacity * MemoryLayout<InboundChannel>.stride + rangeCount * MemoryLayout<Range<UInt64>>.stride
+    }
 
     private var reliableMemory: Int {
         var total = ready.memory + partialBytes
@@ -72,9 +81,9 @@ struct Inbox {
         }
         let buffer = spares.popLast() ?? []
         partialBytes += buffer.count
-        partials.append(PartialMessage(channel: piece.channel, id: piece.message, buffer: buffer))
+        let place = partials.append(PartialMessage(channel: piece.channel, id: piece.message, buffer: buffer))
         gapCount += 1
-        return try write(partials.count - 1, channel: index, piece, end: end.partialValue, in: bytes)
+        return try write(place, channel: index, piece, end: end.partialValue, in: bytes)
     }
 
     private mutating func extend(
@@ -138,9 +147,16 @@ struct Inbox {
     }
 
     private mutating func finish(_ message: UInt64, channel index: Int) throws(Violation) {
+        let before = channels[index].finishedRanges
         channels[index].finish(message)
-        // [SCP-REC-32]
-        guard channels[index].finishedRanges <= Inbox.maximumFinishedRanges else { throw Violation(.limitExceeded) }
+        try countRanges(index, before)
+    }
+
+    // [SCP-REC-32]
+    private mutating func countRanges(_ index: Int, _ before: Int) throws(Violation) {
+        rangeCount += channels[index].finishedRanges - before
+        guard channels[index].finishedRanges <= Inbox.maximumFinishedRanges, rangeCount <= Inbox.maximumRanges
+        else { throw Violation(.limitExceeded) }
     }
 
     /// The sender gives a message up. Returns whether the message was still unknown or unfinished, and the channel's
@@ -166,8 +182,9 @@ struct Inbox {
     /// Marks a message as finished though it was not delivered; what waited for it follows.
     private mutating func skip(_ message: UInt64, channel index: Int) throws(Violation) {
         if channels[index].channel.mode == .reliableOrdered, !channels[index].isNext(message) {
+            let before = channels[index].finishedRanges
             channels[index].skipLater(message)
-            guard channels[index].finishedRanges <= Inbox.maximumFinishedRanges else { throw Violation(.limitExceeded) }
+            try countRanges(index, before)
             return
         }
         try finish(message, channel: index)
@@ -195,8 +212,12 @@ struct Inbox {
             channels[index].next = message.number &+ 1
         } else {
             guard !channels[index].hasFinished(message.number) else { return unreliable.drop() }
+            let before = channels[index].finishedRanges
             channels[index].finish(message.number)
-            channels[index].forgetOldest(keeping: Inbox.maximumUnreliableRanges)
+            // When all channels together have many, each keeps but its newest.
+            channels[index].forgetOldest(
+                keeping: rangeCount < Inbox.maximumRanges / 2 ? Inbox.maximumUnreliableRanges : 1)
+            rangeCount += channels[index].finishedRanges - before
         }
         guard unreliable.append(message, in: bytes) else { return false }
         received &+= 1
@@ -319,9 +340,10 @@ struct Inbox {
 
     /// Forgets what can never be read any more: the connection is over.
     mutating func discardUnfinished(isPeerAccepted: Bool) {
-        partials = []
+        partials = PartialMessages()
         partialBytes = 0
         gapCount = 0
+        rangeCount = 0
         spares = []
         guard !isPeerAccepted else { return }
         ready = MessageQueue()
@@ -331,8 +353,7 @@ struct Inbox {
     private mutating func take(_ partial: Int) -> PartialMessage {
         gapCount -= partials[partial].gapCount
         partialBytes -= partials[partial].buffer.count
-        partials.swapAt(partial, partials.count - 1)
-        return partials.removeLast()
+        return partials.remove(at: partial)
     }
 
     private mutating func recycle(_ buffer: consuming [UInt8]) {
@@ -342,7 +363,7 @@ struct Inbox {
     }
 
     private func partialIndex(_ channel: Channel, _ message: UInt64) -> Int? {
-        partials.firstIndex { $0.id == message && $0.channel == channel }
+        partials.place(of: message, on: channel)
     }
 
     /// Throws when the peer names a channel that we do not take messages on.

@@ -173,6 +173,15 @@ struct MessageQueue {
 
     // MARK: Removing
 
+    /// Lets the bytes of a message go and keeps its place and id. Only for messages without a buffer of their own.
+    mutating func empty(_ handle: Handle) {
+        let length = Int(slots[Int(handle.slot)].count)
+        slots[Int(handle.slot)].count = 0
+        byteCount -= length
+        sharedByteCount -= length
+        if sharedByteCount == 0 { end = 0 }
+    }
+
     /// Removes a message; gives back the buffer of its own, if it had one, to be used again.
     @discardableResult
     mutating func remove(_ handle: Handle) -> [UInt8]? {

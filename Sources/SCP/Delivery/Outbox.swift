@@ -5,31 +5,37 @@ struct Outbox {
     static let sharedFrameSize = 16_384
     /// Notices (cancel, refuse) that wait to be sent; a further one is refused to the caller.
     static let maximumNotices = 1_024
+    /// Messages of which a part may be under way at once: each is a gap at the peer, which allows 1,024.
+    static let maximumStarted = 1_000
     /// Channels that grants may make us remember though we have sent nothing on them.
     static let maximumGrantedChannels = 1_024
 
     private let bufferLimit: Int
-    private(set) var connection: SendWindow
+    var connection: SendWindow
     private var channelCredit: UInt64
     private var messageLimit: UInt64
     private var unreliableLimit = Outbox.largestUnreliable(frameLimit: TransportParameters.minimumFrameLimit)
     private var channelLimit: UInt64
-    private var queue = MessageQueue()
-    private var channels: [OutboundChannel] = []
+    var queue = MessageQueue()
+    var channels: [OutboundChannel] = []
     /// Index into `channels` of the one whose turn it is.
     private var turn = 0
     private var receipts = DeliveryReceipts()
-    private(set) var notices: [MessageNotice] = []
+    var notices: [MessageNotice] = []
+    /// Messages given up whose turn to be told of has not come.
+    var withdrawnCount = 0
+    /// Channels whose first message has been started.
+    var startedCount = 0
     private(set) var isFinished = false
     private(set) var owesFinish = false
     private var wantsRoom = false
     /// Whether the last look found nothing that credit lets out; a new message or credit ends it.
-    private(set) var isStalled = false
+    var isStalled = false
     /// Whether the stall is for want of the connection's credit.
     private(set) var isBlockedOnConnection = false
     /// The channel whose first message has waited longest for the connection's credit, what others have started since,
     /// and how much of that is let pass.
-    private var waiting: Channel?
+    var waiting: Channel?
     private var overtaken: UInt64 = 0
     private var patience: UInt64 = 0
 
@@ -71,10 +77,11 @@ struct Outbox {
         }
         for message in refused {
             guard let handle = queue.find(message.message, on: message.channel) else { continue }
-            queue.remove(handle)
-            // The id has been given out, so the peer must hear that nothing comes under it.
             if message.code == .messageTooLarge, message.channel.mode.isReliable {
-                notices.append(.cancel(message.channel, message: message.message, charge: 0, code: message.code))
+                // The id has been given out, so the peer must hear that nothing comes under it.
+                withdraw(handle, message.message, channelIndex(message.channel), message.code)
+            } else {
+                queue.remove(handle)
             }
         }
         return refused
@@ -88,6 +95,8 @@ struct Outbox {
     /// Whether messages wait that credit may let out.
     var hasData: Bool { !queue.isEmpty && !isStalled && receipts.count < DeliveryReceipts.maximum }
     var memory: Int { queue.memory }
+    /// Bytes held for what the peer has yet to acknowledge.
+    var bookkeeping: Int { receipts.memory }
     /// Messages accepted and not known to be delivered; at most what is queued and what is in flight.
     var unsent: Int { queue.count }
     /// Plaintext bytes that would hold everything that is queued.
@@ -150,45 +159,15 @@ struct Outbox {
         return connection.reserved
     }
 
-    /// Gives a message up that was not sent whole. Returns false when there is nothing to cancel.
-    /// [SCP-REC-30]
-    mutating func cancel(_ id: UInt64, on channel: Channel, code: ErrorCode) -> Bool {
-        guard notices.count < Outbox.maximumNotices, let handle = queue.find(id, on: channel) else { return false }
-        let index = channelIndex(channel)
-        var charge: UInt64 = 0
-        if let started = channels[index].started, queue.first(on: channel) == handle {
-            // One that was started and of which no piece has left yet was not charged as far as the peer knows.
-            if started > 0 { charge = FlowControl.charge(UInt64(started)) }
-            // Unreliable messages reserve nothing.
-            if channel.mode.isReliable {
-                let unsent = FlowControl.charge(UInt64(queue.size(handle))) - charge
-                connection.release(unsent)
-                channels[index].window.release(unsent)
-            }
-            channels[index].started = nil
-        }
-        channels[index].isBlocked = false
-        if waiting == channel { waiting = nil }
-        queue.remove(handle)
-        isStalled = false
-        if channel.mode.isReliable {
-            notices.append(.cancel(channel, message: id, charge: charge, code: code))
-        }
-        return true
-    }
-
-    mutating func refuse(_ id: UInt64, on channel: Channel, code: ErrorCode) {
-        guard notices.count < Outbox.maximumNotices else { return }
-        notices.append(.refuse(channel, message: id, code: code))
-    }
-
-    mutating func takeNotice() -> MessageNotice? { notices.isEmpty ? nil : notices.removeFirst() }
-
     /// Forgets everything that waits: the connection is ending without a flush.
     mutating func discard() {
         queue = MessageQueue()
         waiting = nil
-        for index in channels.indices { channels[index].started = nil }
+        for index in channels.indices {
+            channels[index].started = nil
+            channels[index].forgetWithdrawn()
+        }
+        (startedCount, withdrawnCount) = (0, 0)
         notices = []
         owesFinish = false
         isFinished = true
@@ -212,7 +191,7 @@ struct Outbox {
     }
 
     mutating func raiseCredit(of channel: Channel, to credit: UInt64) -> Bool {
-        guard knows(channel) || channels.count < Outbox.maximumGrantedChannels else { return false }
+        guard channels.count < Outbox.maximumGrantedChannels || findChannel(channel).isKnown else { return false }
         let index = channelIndex(channel)
         guard channels[index].window.raise(to: credit) else { return false }
         channels[index].isBlocked = false
@@ -251,6 +230,11 @@ struct Outbox {
                 return wrote ? .wrote : .needs(neededForNextPiece(index))
             }
             wrote = true
+            // What was given up behind this message comes before what follows it.
+            if layout.hasLength, !notices.isEmpty {
+                writeNotices(&frame, upTo: end)
+                if !notices.isEmpty { return .wrote }
+            }
             // A piece without its length goes to the end of the frame: nothing may follow it.
             if !layout.hasLength { return .wrote }
         }
@@ -286,7 +270,8 @@ struct Outbox {
     /// [SCP-FLOW-6] [SCP-REC-37]
     private mutating func start(_ index: Int) -> Bool {
         let channel = channels[index].channel
-        guard let handle = queue.first(on: channel) else { return false }
+        // [SCP-REC-39]
+        guard let handle = queue.first(on: channel), startedCount < Outbox.maximumStarted else { return false }
         if channel.mode.isReliable {
             let charge = FlowControl.charge(UInt64(queue.size(handle)))
             channels[index].isBlocked = !channels[index].window.admits(charge)
@@ -298,6 +283,7 @@ struct Outbox {
             channels[index].window.reserve(charge)
         }
         channels[index].started = 0
+        startedCount += 1
         return true
     }
 
@@ -353,8 +339,9 @@ struct Outbox {
         let id = queue.id(handle)
         let channel = channels[index].channel
         queue.remove(handle)
-        channels[index].started = nil
+        endStarted(index)
         guard channel.mode.isReliable else { return }
+        retireWithdrawn(index)
         receipts.add(counter: counter, channel: channel, message: id)
     }
 
@@ -366,9 +353,13 @@ struct Outbox {
     /// Removes and returns the oldest receipt of a frame up to `counter`.
     mutating func takeReceipt(upTo counter: UInt64) -> DeliveryReceipt? { receipts.take(upTo: counter) }
 
-    private func knows(_ channel: Channel) -> Bool { channels.contains { $0.channel == channel } }
+    mutating func channelIndex(_ channel: Channel) -> Int {
+        let (index, isKnown) = findChannel(channel)
+        if !isKnown { channels.insert(OutboundChannel(channel, credit: channelCredit), at: index) }
+        return index
+    }
 
-    private mutating func channelIndex(_ channel: Channel) -> Int {
+    private func findChannel(_ channel: Channel) -> (index: Int, isKnown: Bool) {
         var low = 0
         var high = channels.count
         let key = channel.encoded
@@ -376,9 +367,6 @@ struct Outbox {
             let middle = (low + high) / 2
             if channels[middle].channel.encoded < key { low = middle + 1 } else { high = middle }
         }
-        if low == channels.count || channels[low].channel != channel {
-            channels.insert(OutboundChannel(channel, credit: channelCredit), at: low)
-        }
-        return low
+        return (low, low < channels.count && channels[low].channel == channel)
     }
 }

@@ -161,6 +161,7 @@ struct HandshakeState<Provider: CryptoProvider> {
     mutating func read(_ message: Span<UInt8>) throws(NoiseError) -> [UInt8] {
         guard !isComplete, !isMyTurn else { throw .outOfTurn }
         guard message.count <= Self.maximumMessage else { throw .tooLong }
+        guard message.count >= overhead else { throw .truncated }
         var next = self
         var copy = [UInt8](repeating: 0, count: message.count)
         var span = copy.mutableSpan

@@ -36,7 +36,10 @@ public struct Channel: Hashable, Sendable {
         self.init(number, mode)
     }
 
-    /// The form on the wire: number * 4 + mode.
+    /// The form on the wire: number * 4 + mode. Numbers that no limit allows have one too, above all others.
     // [SCP-REC-1]
-    public var encoded: UInt64 { UInt64(clamping: number) << 2 | UInt64(mode.rawValue) }
+    public var encoded: UInt64 {
+        let number = UInt64(exactly: number) ?? .max
+        return min(number, Varint.maximum >> 2) << 2 | UInt64(mode.rawValue)
+    }
 }

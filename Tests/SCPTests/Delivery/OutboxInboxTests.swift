@@ -112,10 +112,7 @@ import Testing
         var outbox = link.outbox
         let counter = link.counter
         let plaintext = [UInt8](capacity: room) { output in
-            while room - output.count >= Constant.maximumControlRecord, let notice = outbox.takeNotice() {
-                guard case .cancel(let channel, let message, let charge, let code) = notice else { continue }
-                Record.cancel(channel, message: message, charge: charge, code: code).write(to: &output)
-            }
+            outbox.writeNotices(&output, upTo: room)
             let before = output.count
             switch outbox.fill(&output, upTo: room, counter: counter) {
             case .wrote: #expect(output.count > before)

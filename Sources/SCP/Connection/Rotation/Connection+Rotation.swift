@@ -109,6 +109,8 @@ extension Connection {
 
     /// The first frame under a new epoch has arrived. The asker began the epoch when it was answered.
     mutating func turnedEpoch() {
+        // Until now the old receive keys were still in use, however long ago ours were replaced.
+        timers.keyAge = clock.advanced(by: Constant.hardAgeLimit)
         if let keys = rotationView, keys.epoch > counts.epoch { beganEpoch() }
     }
 
@@ -118,7 +120,6 @@ extension Connection {
         wantsRotation = false
         counts.epoch = keys.epoch
         counts.rotations &+= 1
-        timers.keyAge = clock.advanced(by: Constant.hardAgeLimit)
         timers.rotation = clock.advanced(by: rotationSettings.age)
         events.rotated(keys.epoch)
     }
