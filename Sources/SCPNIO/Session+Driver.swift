@@ -93,7 +93,7 @@ extension Session {
             outcome = closure
             drain(closes: true)
             end(closure, &report.resumptions)
-        case .identityPending, .refused, .rotated, .rotationStalled:
+        case .identityPending, .agreementNeeded, .refused, .rotated, .rotationStalled:
             break
         }
     }

@@ -38,7 +38,7 @@ extension ApplicationProtocol: CustomStringConvertible {
 public struct Configuration<Provider: CryptoProvider>: Sendable {
     public var provider: Provider
     /// Our static key: who we are.
-    public var identity: Provider.PrivateKey
+    public var identity: StaticKey<Provider>
     public var identityPolicy: IdentityPolicy
     /// When set, only the psk suites are used, and never a fallback without.
     public var presharedKeys: PresharedKeys?
@@ -63,6 +63,11 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
     public var allowsSelfConnection = false
 
     public init(provider: Provider, identity: Provider.PrivateKey, identityPolicy: IdentityPolicy) {
+        self.init(provider: provider, identity: .held(identity), identityPolicy: identityPolicy)
+    }
+
+    /// - Parameter identity: a key that is here, or the public half of one whose holder is asked.
+    public init(provider: Provider, identity: StaticKey<Provider>, identityPolicy: IdentityPolicy) {
         self.provider = provider
         self.identity = identity
         self.identityPolicy = identityPolicy
@@ -84,6 +89,8 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
     /// Throws when the values contradict each other or the protocol.
     func validate() throws(ConfigurationError) {
         if let problem = limits.problem { throw problem }
+        // [SCP-KEY-11]
+        if let key = identity.external, key.isLowOrder { throw .identity }
         // [SCP-KEY-4]
         if let accessKey, accessKey.count != 32 { throw .accessKey }
         if requiresHello.contains(.accessKey), accessKey == nil { throw .accessKey }
@@ -105,6 +112,8 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
 public enum ConfigurationError: Error, Equatable, Sendable {
     /// The named limit is out of its bounds.
     case limit(Limits.Name)
+    /// An external identity of low order: no private key has such a public one.
+    case identity
     /// An access key has 32 bytes, and is needed when one is required.
     case accessKey
     /// A pre-shared key has 32 bytes.

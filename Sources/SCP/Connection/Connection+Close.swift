@@ -33,7 +33,7 @@ extension Connection {
             let code = code.maySend ? code : .internalError
             closeIntent = CloseIntent(code: code, reason: CloseFrame.fitting(reason), afterPeerFinished: false)
             sendClose(isComplete: outbox.isEmpty)
-        case .waiting, .deciding, .halfOpen, .awaitingInit:
+        case .waiting, .deciding, .agreeing, .halfOpen, .awaitingInit:
             appendHandshakeClose(code.maySendInHandshake ? code : .noError)
             becomeDraining(.unconfirmed)
         case .closing, .draining, .closed:
@@ -83,13 +83,15 @@ extension Connection {
     /// One CLOSE, if the state has a key for it, and the end.
     /// [SCP-CLOSE-20]
     private mutating func fail(with error: ConnectionError) {
+        // What only we need to know: the peer learns that it is not to blame. [SCP-HS-35]
+        let told: ErrorCode = error.code == .keyUnavailable ? .internalError : error.code
         switch state {
         case .unconfirmed, .held, .established:
-            _ = appendToFlight(.close, CloseFrame.encoded(error.code, reason: []))
+            _ = appendToFlight(.close, CloseFrame.encoded(told, reason: []))
         case .closing:
             break  // one CLOSE is enough
-        case .waiting, .deciding, .halfOpen, .awaitingInit:
-            appendHandshakeClose(error.code)
+        case .waiting, .deciding, .agreeing, .halfOpen, .awaitingInit:
+            appendHandshakeClose(told)
         case .draining, .closed:
             return
         }
@@ -141,6 +143,7 @@ extension Connection {
         owedRotation = nil
         wantsRotation = false
         wishesRotation = false
+        forgetAgreement()
     }
 
     // MARK: Frames built at once

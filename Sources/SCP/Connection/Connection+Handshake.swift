@@ -35,26 +35,43 @@ extension Connection {
         }
     }
 
-    /// DECIDE -> UNCONF: message 3 shows who we are, so it is built only now.
+    /// Leaves DECIDE: message 3 shows who we are, so it is built only now.
     /// [SCP-HS-24] [SCP-HS-26]
     private mutating func acceptResponder(isFirstUse: Bool) throws(Violation) {
         switch phase.take() {
-        case .deciding(var deciding):
-            let response = deciding.response
+        case .deciding(let deciding): phase = .agreeing(Agreeing(deciding, isFirstUse: isFirstUse))
+        case let other: phase = other
+        }
+        try sendThird()
+    }
+
+    /// AGREE -> UNCONF, unless the holder of our key has to be asked first.
+    /// [SCP-HS-34]
+    mutating func sendThird() throws(Violation) {
+        switch phase.take() {
+        case .agreeing(var agreeing):
+            let response = agreeing.response
+            let frame: [UInt8]
+            let schedule: KeySchedule<Provider>
+            do throws(NoiseError) {
+                (frame, schedule) = try agreeing.handshake.complete(response, configuration)
+            } catch {
+                phase = .agreeing(agreeing)
+                return try awaitAgreement(error, offset: 0)
+            }
             let keys: SessionKeys<Provider>
             do throws(Violation) {
-                let (frame, schedule) = try deciding.handshake.complete(response, configuration)
                 keys = try sessionKeys(schedule)
-                suite = deciding.handshake.suite
-                flight.append(frame)
             } catch {
-                phase = .deciding(deciding)
+                phase = .agreeing(agreeing)
                 throw error
             }
+            suite = agreeing.handshake.suite
+            flight.append(frame)
             let accepted = Peer(
                 publicKey: response.peerKey, applicationProtocol: response.applicationProtocol,
-                isFirstUse: isFirstUse)
-            phase = .unconfirmed(Unconfirmed(deciding, keys: keys, peer: accepted))
+                isFirstUse: agreeing.isFirstUse)
+            phase = .unconfirmed(Unconfirmed(agreeing, keys: keys, peer: accepted))
             apply(response.parameters)
             counts.framesSent &+= 1
         case let other:
@@ -92,16 +109,35 @@ extension Connection {
     private mutating func processInit(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
         let verified = try ResponderHandshake.verify(frame, header: header, configuration)
         do throws(Violation) {
-            let (handshake, response) = try ResponderHandshake.respond(to: verified, in: frame, configuration)
+            let prepared = try ResponderHandshake.prepare(verified, in: frame, configuration)
             switch phase.take() {
-            case .awaitingInit(let awaiting): phase = .halfOpen(HalfOpen(awaiting, handshake: handshake))
+            case .awaitingInit(let awaiting): phase = .answering(Answering(awaiting, prepared: prepared))
             case let other: phase = other
             }
-            flight.append(response)
-            counts.framesSent &+= 1
         } catch {
             refuse(verified, error.code)
             throw error
+        }
+        try sendSecond()
+    }
+
+    /// AGREE -> HALF, unless the holder of our key has to be asked first.
+    /// [SCP-HS-34]
+    mutating func sendSecond() throws(Violation) {
+        switch phase.take() {
+        case .answering(let answering):
+            do throws(NoiseError) {
+                let (handshake, response) = try ResponderHandshake.respond(to: answering.prepared, configuration)
+                phase = .halfOpen(HalfOpen(answering, handshake: handshake))
+                flight.append(response)
+                counts.framesSent &+= 1
+            } catch {
+                let offset = answering.prepared.offset
+                phase = .answering(answering)
+                try awaitAgreement(error, offset: offset)
+            }
+        case let other:
+            phase = other
         }
     }
 
@@ -230,8 +266,18 @@ extension Connection {
             try verifyRefusal(close, frame, attempt: phase.handshake.attempt, hello: phase.handshake.hello)
         case .deciding(let phase):
             try verifyRefusal(close, frame, attempt: phase.handshake.attempt, hello: phase.handshake.hello)
+        case .agreeing(let phase):
+            try verifyRefusal(close, frame, attempt: phase.handshake.attempt, hello: phase.handshake.hello)
         case .unconfirmed(let phase):
             try verifyRefusal(close, frame, attempt: phase.attempt, hello: phase.hello)
+        case .answering(let phase):
+            // The initiator has no message 2 that it could have accepted.
+            let verified = phase.prepared.verified
+            guard close.attempt == verified.attempt
+            else { throw Violation(.unexpectedMessage, offset: FrameHeader.size) }
+            guard close.key == .hello(verified.hello.hello)
+            else { throw Violation(.authenticationFailed, offset: FrameHeader.size + 8) }
+            try HandshakeFrame.verify(frame, key: verified.hello.initiatorToResponder)
         case .halfOpen(let phase):
             guard close.attempt == phase.handshake.attempt
             else { throw Violation(.unexpectedMessage, offset: FrameHeader.size) }

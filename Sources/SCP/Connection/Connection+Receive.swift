@@ -98,11 +98,12 @@ extension Connection {
         try phase.check(header)
     }
 
-    // [SCP-STATE-2] [SCP-STATE-3] [SCP-STATE-4] [SCP-STATE-5] [SCP-STATE-6]
+    // [SCP-STATE-2] [SCP-STATE-3] [SCP-STATE-4] [SCP-STATE-5] [SCP-STATE-6] [SCP-STATE-25]
     private func expectsInHandshake(_ type: FrameType) -> Bool {
         switch (phase.state, type) {
         case (.awaitingInit, .handshakeInit), (.waiting, .handshakeResponse), (.halfOpen, .ack): true
-        case (.waiting, .close), (.deciding, .close), (.unconfirmed, .close), (.halfOpen, .close): true
+        case (.waiting, .close), (.deciding, .close), (.agreeing, .close), (.unconfirmed, .close): true
+        case (.halfOpen, .close): true
         default: false
         }
     }
@@ -183,7 +184,7 @@ extension Connection {
     public mutating func receiveEnd(_ end: StreamEnd, at now: Instant) {
         setClock(now)
         switch state {
-        case .waiting, .deciding, .unconfirmed, .awaitingInit, .halfOpen:
+        case .waiting, .deciding, .agreeing, .unconfirmed, .awaitingInit, .halfOpen:
             self.end(.failed(ConnectionError(.transportFailed, origin: .transport, position: position)))
         case .held, .established:
             let code: ErrorCode = if case .endOfStream = end { .truncated } else { .transportFailed }

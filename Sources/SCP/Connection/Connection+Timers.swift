@@ -84,6 +84,8 @@ extension Connection {
         switch state {
         case .waiting: end(.failed(ConnectionError(.handshakeTimeout, origin: .local, position: position)))
         case .deciding: fail(locally: .decisionTimeout)
+        // [SCP-TIME-18]
+        case .agreeing: fail(locally: .keyUnavailable)
         case .unconfirmed: end(.failed(ConnectionError(.handshakeUnconfirmed, origin: .local, position: position)))
         case .awaitingInit, .halfOpen:
             end(.failed(ConnectionError(.handshakeTimeout, origin: .local, position: position)))

@@ -4,7 +4,7 @@
 ///
 /// Methods are of three kinds.
 /// - **Inputs** (`receive`, `receiveEnd`, `advance`, `send`, `read`, `cancel`, `refuse`, `ping`, `finish`, `close`,
-///   `abort`, `resolveIdentity`) take the time. They may follow each other back to back.
+///   `abort`, `resolveIdentity`, `resolveAgreement`) take the time. They may follow each other back to back.
 /// - **Outputs** (`pollTransmit`, `pollEvent`, `deadline`) are asked after any input, in this order: poll transmit
 ///   until `.nothing`, poll events until nil, then arm a timer for `deadline`.
 /// - **Views** (`state`, `peer`, `statistics`, `sessionIdentifier`) change nothing.
@@ -27,6 +27,9 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     var owed = OwedRecords()
     var rotation = RotationState<Provider>.idle
     var owedRotation: OwedRotation?
+    /// What the holder of our private key has been asked, and the last number given to such a request.
+    var agreement: PendingAgreement?
+    var lastAgreement: UInt64 = 0
     /// A rotation is due, and must wait; the next epoch settles it.
     var wantsRotation = false
     /// A rotation was asked for by the embedder, and must wait; only one that begins afterwards settles it.

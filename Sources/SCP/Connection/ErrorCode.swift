@@ -35,6 +35,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public static let replaced = ErrorCode(rawValue: 0x82)
     public static let closeUnconfirmed = ErrorCode(rawValue: 0x83)
     public static let handshakeUnconfirmed = ErrorCode(rawValue: 0x84)
+    public static let keyUnavailable = ErrorCode(rawValue: 0x85)
 
     /// The first of the codes that belong to applications.
     public static let firstApplicationCode: UInt64 = 0x1000
@@ -58,7 +59,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     /// Whether trying again later can be expected to help (after 0x02 and 0x03 with a listed version or suite).
     public var isWorthRetrying: Bool {
         switch rawValue {
-        case 0x02, 0x03, 0x09, 0x0a, 0x0d, 0x10, 0x14, 0x16, 0x81, 0x83, 0x84: true
+        case 0x02, 0x03, 0x09, 0x0a, 0x0d, 0x10, 0x14, 0x16, 0x81, 0x83, 0x84, 0x85: true
         default: false
         }
     }
@@ -78,6 +79,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
         (0x11, "ROTATION_FAILED"), (0x12, "DOWNGRADE_DETECTED"), (0x13, "NO_APPLICATION_PROTOCOL"),
         (0x14, "SHUTTING_DOWN"), (0x15, "LIMIT_EXCEEDED"), (0x16, "DECISION_TIMEOUT"), (0x80, "TRUNCATED"),
         (0x81, "TRANSPORT_FAILED"), (0x82, "REPLACED"), (0x83, "CLOSE_UNCONFIRMED"), (0x84, "HANDSHAKE_UNCONFIRMED"),
+        (0x85, "KEY_UNAVAILABLE"),
     ]
 }
 

@@ -2,6 +2,9 @@
 public enum Event: Equatable, Sendable {
     /// The peer proved this key and waits for `resolveIdentity`.
     case identityPending(PublicKey)
+    /// The holder of our private key is asked: `resolveAgreement` takes the answer. One at a time; a session that
+    /// rotates goes on meanwhile.
+    case agreementNeeded(AgreementRequest)
     /// The peer is accepted and both sides know it: messages flow.
     case established(Peer)
     /// Messages of this channel may be read. Said once until it is polled, and again when more come.
@@ -125,6 +128,8 @@ public enum ConnectionState: Equatable, Sendable {
     case waiting
     /// Initiator: the responder is authentic, its identity is being decided.
     case deciding
+    /// Our private key is elsewhere, and its agreement is awaited: for message 2 or 3.
+    case agreeing
     /// Initiator: message 3 is out, the responder has not spoken in epoch 1.
     case unconfirmed
     /// Responder: no INIT yet.

@@ -6,6 +6,7 @@ struct EventQueue {
     private static let maximumNotices = 256
 
     private var identity: PublicKey?
+    private var agreement: AgreementRequest?
     private var established: Peer?
     private var readable: [Channel] = []
     private var delivered: [(channel: Channel, message: UInt64)] = []
@@ -23,6 +24,8 @@ struct EventQueue {
     private var showsMessages = false
 
     mutating func identityPending(_ key: PublicKey) { identity = key }
+    /// Nil takes back a question that nobody has polled.
+    mutating func agreementNeeded(_ request: AgreementRequest?) { agreement = request }
     mutating func established(_ peer: Peer) {
         established = peer
         showsMessages = true
@@ -58,6 +61,7 @@ struct EventQueue {
         guard !isClosed else { return }
         isClosed = true
         identity = nil
+        agreement = nil
         self.closure = closure
     }
 
@@ -65,6 +69,10 @@ struct EventQueue {
         if let key = identity {
             identity = nil
             return .identityPending(key)
+        }
+        if let request = agreement {
+            agreement = nil
+            return .agreementNeeded(request)
         }
         if let peer = established {
             established = nil

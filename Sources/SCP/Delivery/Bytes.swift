@@ -1,5 +1,9 @@
 /// The engine's only byte copying, so that its bounds are checked in one place.
 enum Bytes {
+    static func array(_ source: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
+        [UInt8](capacity: range.count) { output in output.append(source, in: range) }
+    }
+
     /// Copies `source[range]` over `destination` from `offset` on. What does not fit is not copied: the callers size
     /// both sides first, and a wrong size must not trap.
     static func copy(

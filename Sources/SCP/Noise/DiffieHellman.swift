@@ -6,7 +6,11 @@ enum DiffieHellman {
     ) throws(CryptoError) -> Secret {
         // [SCP-KEY-11]
         guard !peer.isLowOrder else { throw .invalidPublicKey }
-        let secret = try provider.sharedSecret(key, with: peer)
+        return try checked(try provider.sharedSecret(key, with: peer))
+    }
+
+    /// What a backend, an agent or a token gave.
+    static func checked(_ secret: Secret) throws(CryptoError) -> Secret {
         guard secret.count == 32 else { throw .invalidLength }
         // [SCP-KEY-10]
         guard !secret.isZero else { throw .invalidPublicKey }

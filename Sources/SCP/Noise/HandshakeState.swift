@@ -9,6 +9,10 @@ struct HandshakeState<Provider: CryptoProvider> {
     let role: Role
     private var symmetric: SymmetricState<Provider>
     private let staticKey: Provider.PrivateKey?
+    /// Instead of `staticKey`: the public half of one that is elsewhere.
+    private let externalKey: PublicKey?
+    /// Agreements of `externalKey` that were made for the next message, by their other side.
+    private var supplied: [(peer: PublicKey, secret: Secret)] = []
     private var ephemeral: Provider.PrivateKey?
     private(set) var ephemeralPublic: PublicKey?
     private(set) var remoteStatic: PublicKey?
@@ -25,13 +29,14 @@ struct HandshakeState<Provider: CryptoProvider> {
     init(
         _ pattern: HandshakePattern, role: Role, prologue: Span<UInt8>, provider: Provider,
         staticKey: Provider.PrivateKey? = nil, remoteStatic: PublicKey? = nil,
-        ephemeral: Provider.PrivateKey? = nil, presharedKeys: PresharedKeys? = nil
+        ephemeral: Provider.PrivateKey? = nil, presharedKeys: PresharedKeys? = nil, externalKey: PublicKey? = nil
     ) throws(NoiseError) {
         if let remoteStatic, remoteStatic.isLowOrder { throw .invalidPublicKey }
         if let presharedKeys, !presharedKeys.isValid { throw .backend(.invalidLength) }
         self.pattern = pattern
         self.role = role
         self.staticKey = staticKey
+        self.externalKey = externalKey
         self.remoteStatic = remoteStatic
         self.ephemeral = ephemeral
         self.presharedKeys = presharedKeys
@@ -40,12 +45,20 @@ struct HandshakeState<Provider: CryptoProvider> {
             unknownPeerSecret = presharedKeys == nil ? nil : try provider.randomSecret(count: 32)
             symmetric = try SymmetricState(protocolName: Array(pattern.protocolName.utf8), provider: provider)
             try symmetric.mixHash(prologue)
-            own = try staticKey.map { key throws(CryptoError) in try provider.publicKey(of: key) }
+            own = try Self.publicKey(staticKey, externalKey, provider)
         } catch {
             throw NoiseError(error)
         }
         try absorbKnown(pattern.initiatorKnown, role == .initiator ? own : remoteStatic)
         try absorbKnown(pattern.responderKnown, role == .initiator ? remoteStatic : own)
+    }
+
+    private static func publicKey(
+        _ held: Provider.PrivateKey?, _ external: PublicKey?, _ provider: Provider
+    ) throws(CryptoError) -> PublicKey? {
+        if let external { return external }
+        guard let held else { return nil }
+        return try provider.publicKey(of: held)
     }
 
     /// A pre-message: what both knew beforehand, the initiator's first.
@@ -98,6 +111,7 @@ struct HandshakeState<Provider: CryptoProvider> {
         guard !isComplete, isMyTurn else { throw .outOfTurn }
         let size = overhead + payload.count
         guard size <= Self.maximumMessage else { throw .tooLong }
+        try checkSupplied(pattern.messages[index])
         var next = self
         var message = [UInt8](repeating: 0, count: size)
         var span = message.mutableSpan
@@ -112,6 +126,7 @@ struct HandshakeState<Provider: CryptoProvider> {
         Bytes.copy(payload, 0..<payload.count, to: &span, at: position)
         try next.symmetric.encryptAndHash(&span, position..<position + payload.count)
         next.index += 1
+        next.supplied = []
         self = next
         return message
     }
@@ -141,9 +156,10 @@ struct HandshakeState<Provider: CryptoProvider> {
     private mutating func writeStatic(
         _ message: inout MutableSpan<UInt8>, _ position: inout Int
     ) throws(NoiseError) {
-        guard let staticKey else { throw .missingKey }
+        guard staticKey != nil || externalKey != nil else { throw .missingKey }
         do throws(CryptoError) {
-            let own = try symmetric.provider.publicKey(of: staticKey)
+            let own = try Self.publicKey(staticKey, externalKey, symmetric.provider)
+            guard let own else { throw .invalidPublicKey }
             Bytes.copy(own.bytes.span, 0..<PublicKey.size, to: &message, at: position)
         } catch {
             throw NoiseError(error)
@@ -187,6 +203,7 @@ struct HandshakeState<Provider: CryptoProvider> {
         guard end >= position else { throw .truncated }
         try next.symmetric.decryptAndHash(&span, position..<end)
         next.index += 1
+        next.supplied = []
         self = next
         return Array(copy[position..<end])
     }
@@ -223,9 +240,43 @@ struct HandshakeState<Provider: CryptoProvider> {
             let secret = presharedKeys.secret(for: remoteStatic) ?? unknownPeerSecret
             do throws(CryptoError) { try symmetric.mixKeyAndHash(secret.bytes) } catch { throw NoiseError(error) }
         case .ee: try agree(ephemeral, remoteEphemeral)
-        case .es: try role == .initiator ? agree(ephemeral, remoteStatic) : agree(staticKey, remoteEphemeral)
-        case .se: try role == .initiator ? agree(staticKey, remoteEphemeral) : agree(ephemeral, remoteStatic)
-        case .ss: try agree(staticKey, remoteStatic)
+        case .es: try role == .initiator ? agree(ephemeral, remoteStatic) : agreeStatic(remoteEphemeral)
+        case .se: try role == .initiator ? agreeStatic(remoteEphemeral) : agree(ephemeral, remoteStatic)
+        case .ss: try agreeStatic(remoteStatic)
+        }
+    }
+
+    /// The agreements that need our static key.
+    private mutating func agreeStatic(_ peer: PublicKey?) throws(NoiseError) {
+        guard externalKey != nil else { return try agree(staticKey, peer) }
+        guard let peer else { throw .missingKey }
+        guard let secret = supplied.first(where: { $0.peer == peer })?.secret else { throw .agreementNeeded(peer) }
+        do throws(CryptoError) {
+            // [SCP-KEY-10]
+            let checked = try DiffieHellman.checked(secret)
+            try symmetric.mixKey(checked.bytes)
+        } catch {
+            throw NoiseError(error)
+        }
+    }
+
+    /// The result of an agreement that `agreementNeeded` asked for.
+    mutating func supply(_ secret: Secret, for peer: PublicKey) { supplied.append((peer, secret)) }
+
+    /// Throws before an ephemeral is drawn when the message has to wait: its keys are all known beforehand.
+    /// [SCP-HS-34]
+    private func checkSupplied(_ tokens: [Token]) throws(NoiseError) {
+        guard externalKey != nil else { return }
+        for token in tokens {
+            let peer: PublicKey?
+            switch token {
+            case .ss: peer = remoteStatic
+            case .es: peer = role == .responder ? remoteEphemeral : nil
+            case .se: peer = role == .initiator ? remoteEphemeral : nil
+            default: peer = nil
+            }
+            guard let peer, !supplied.contains(where: { $0.peer == peer }) else { continue }
+            throw .agreementNeeded(peer)
         }
     }
 

@@ -10,6 +10,9 @@ public enum NoiseError: Error, Equatable, Sendable {
     case invalidPublicKey
     /// A key that the pattern needs was not given.
     case missingKey
+    /// The step needs our static key's agreement with this key, which has to be made elsewhere. Nothing has failed:
+    /// the same step goes on once the result was supplied.
+    case agreementNeeded(PublicKey)
     /// All messages have been handled, or it is the other party's turn.
     case outOfTurn
     /// A nonce of 2^64-1 may not be used (section 5.1).

@@ -215,7 +215,7 @@ import Testing
     /// [SCP-HS-32] Meeting oneself.
     @Test func selfConnection() throws {
         var fixture = try Fixture()
-        fixture.initiator.identity = fixture.responderKey
+        fixture.initiator.identity = .held(fixture.responderKey)
         fixture.responder.identityPolicy = .anyone
         var refusing = try fixture.pipe()
         refusing.settle()

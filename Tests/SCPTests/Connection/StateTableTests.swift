@@ -110,6 +110,6 @@ struct TableOutcome: Equatable {
 
 extension ErrorCode {
     static func named(_ name: String) -> ErrorCode? {
-        (0...0x84).map { ErrorCode(rawValue: $0) }.first { $0.name == name }
+        (0...0x85).map { ErrorCode(rawValue: $0) }.first { $0.name == name }
     }
 }

@@ -74,6 +74,7 @@ struct TableStage: ~Copyable {
     static func name(_ event: Event) -> String {
         switch event {
         case .identityPending: "identityPending"
+        case .agreementNeeded: "agreementNeeded"
         case .established: "established"
         case .readable: "readable"
         case .writable: "writable"

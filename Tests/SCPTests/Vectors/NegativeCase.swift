@@ -177,7 +177,7 @@ struct VectorScene {
     private func usualClose(_ code: ErrorCode) -> Int? {
         switch state {
         case .unconfirmed, .held, .established: 1
-        case .waiting, .deciding, .halfOpen: code.maySendInHandshake ? 0 : nil
+        case .waiting, .deciding, .agreeing, .halfOpen: code.maySendInHandshake ? 0 : nil
         case .awaitingInit: code == .unsupportedVersion ? 0 : nil
         case .closing, .draining, .closed: nil
         }

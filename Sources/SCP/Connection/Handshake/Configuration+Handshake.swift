@@ -66,7 +66,7 @@ extension Configuration {
     func checkNotSelf(_ peerKey: PublicKey, isEphemeralReflected: Bool) throws(Violation) {
         if isEphemeralReflected { throw Violation(.identityRejected) }
         guard !allowsSelfConnection else { return }
-        guard let own = try? provider.publicKey(of: identity) else { throw Violation(.internalError) }
+        guard let own = try? identity.publicKey(provider) else { throw Violation(.internalError) }
         if peerKey.names(sameKeyAs: own) { throw Violation(.identityRejected) }
     }
 

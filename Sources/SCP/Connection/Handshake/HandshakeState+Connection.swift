@@ -11,7 +11,8 @@ extension Suite {
     ) throws(NoiseError) -> HandshakeState<Provider> {
         try HandshakeState(
             pattern, role: role, prologue: prologue.span, provider: configuration.provider,
-            staticKey: configuration.identity, presharedKeys: configuration.presharedKeys)
+            staticKey: configuration.identity.held, presharedKeys: configuration.presharedKeys,
+            externalKey: configuration.identity.external)
     }
 }
 
@@ -54,7 +55,8 @@ extension Violation {
         case .decryption, .invalidPublicKey: self.init(.authenticationFailed, offset: offset)
         case .truncated: self.init(.malformedFrame, kind: .truncated, offset: offset)
         case .tooLong: self.init(.malformedFrame, kind: .wrongNoiseSize, offset: offset)
-        case .missingKey, .outOfTurn, .nonceExhausted, .backend: self.init(.internalError, offset: offset)
+        case .agreementNeeded, .missingKey, .outOfTurn, .nonceExhausted, .backend:
+            self.init(.internalError, offset: offset)
         }
     }
 }

@@ -91,23 +91,23 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
             applicationProtocol: try configuration.chooseProtocol(from: items.applicationProtocols))
     }
 
-    /// Builds the ACK frame with message 3, and the session's keys. Only for an accepted responder.
-    /// [SCP-HS-24] [SCP-ITEM-29]
+    /// Builds the ACK frame with message 3, and the session's keys. Only for an accepted responder. With an agreement
+    /// to be made elsewhere nothing has changed.
+    /// [SCP-HS-24] [SCP-ITEM-29] [SCP-HS-34]
     mutating func complete(
         _ response: AcceptedResponse, _ configuration: Configuration<Provider>
-    ) throws(Violation) -> (frame: [UInt8], schedule: KeySchedule<Provider>) {
-        guard let finished else { throw Violation(.internalError) }
+    ) throws(NoiseError) -> (frame: [UInt8], schedule: KeySchedule<Provider>) {
+        guard let finished else { throw .outOfTurn }
         var items = HandshakeItems()
         items.applicationProtocols = response.applicationProtocol.map { [$0.bytes] }
-        do throws(NoiseError) {
-            let message = try noise.write(payload: items.encoded.span)
-            guard
-                let frame = try? HandshakeFrame.message(
-                    message, type: .ack, attempt: attempt, hello: [], key: finished)
-            else { throw .missingKey }
-            return (frame, try noise.schedule())
-        } catch {
-            throw Violation(error)
-        }
+        let message = try noise.write(payload: items.encoded.span)
+        guard
+            let frame = try? HandshakeFrame.message(
+                message, type: .ack, attempt: attempt, hello: [], key: finished)
+        else { throw .missingKey }
+        return (frame, try noise.schedule())
     }
+
+    /// The result of an agreement that message 3 waits for.
+    mutating func supply(_ secret: Secret, for peer: PublicKey) { noise.supply(secret, for: peer) }
 }

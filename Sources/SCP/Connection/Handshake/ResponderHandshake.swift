@@ -36,7 +36,7 @@ struct ResponderHandshake<Provider: CryptoProvider> {
         do throws(CryptoError) {
             hello = try HelloKeys(
                 provider: configuration.provider, hello: piece.hello,
-                responderKey: try configuration.provider.publicKey(of: configuration.identity),
+                responderKey: try configuration.identity.publicKey(configuration.provider),
                 accessKey: configuration.accessKey, attempt: piece.attempt)
         } catch {
             throw Violation(.authenticationFailed, offset: FrameHeader.size + 9)
@@ -45,11 +45,21 @@ struct ResponderHandshake<Provider: CryptoProvider> {
         return Verified(attempt: piece.attempt, hello: hello, piece: piece)
     }
 
-    /// Reads message 1 and writes message 2; gives the RESPONSE frame.
-    /// [SCP-HS-16] [SCP-HS-19] [SCP-HS-31]
-    static func respond(
-        to verified: Verified, in frame: Span<UInt8>, _ configuration: Configuration<Provider>
-    ) throws(Violation) -> (handshake: ResponderHandshake, frame: [UInt8]) {
+    /// Message 1 has been read, and message 2 can be written.
+    struct Prepared {
+        let suite: Suite
+        let verified: Verified
+        let parameters: TransportParameters
+        /// Where message 1 stands in its frame, for errors.
+        let offset: Int
+        var noise: HandshakeState<Provider>
+    }
+
+    /// Reads message 1.
+    /// [SCP-HS-16]
+    static func prepare(
+        _ verified: Verified, in frame: Span<UInt8>, _ configuration: Configuration<Provider>
+    ) throws(Violation) -> Prepared {
         let message: InitMessage
         do throws(WireError) {
             message = try InitMessage.parse(
@@ -65,19 +75,31 @@ struct ResponderHandshake<Provider: CryptoProvider> {
             var noise = try suite.handshake(.responder, configuration, prologue: prologue)
             // A public key of low order in message 1 fails here, before we make an ephemeral of our own.
             _ = try noise.read(frame.extracting(message.noise))
-            let response = try noise.write(payload: configuration.offer(suite).encoded.span)
-            guard
-                let bytes = try? HandshakeFrame.message(
-                    response, type: .handshakeResponse, attempt: verified.attempt, hello: verified.hello.hello,
-                    key: verified.hello.responderToInitiator)
-            else { throw .missingKey }
-            let handshake = ResponderHandshake(
-                suite: suite, attempt: verified.attempt, hello: verified.hello, parameters: message.parameters,
-                noise: noise, finished: try noise.finishedKey())
-            return (handshake, bytes)
+            return Prepared(
+                suite: suite, verified: verified, parameters: message.parameters, offset: message.noise.lowerBound,
+                noise: noise)
         } catch {
             throw Violation(error, offset: message.noise.lowerBound)
         }
+    }
+
+    /// Writes message 2; gives the RESPONSE frame.
+    /// [SCP-HS-19] [SCP-HS-31] [SCP-HS-34]
+    static func respond(
+        to prepared: Prepared, _ configuration: Configuration<Provider>
+    ) throws(NoiseError) -> (handshake: ResponderHandshake, frame: [UInt8]) {
+        var noise = prepared.noise
+        let verified = prepared.verified
+        let response = try noise.write(payload: configuration.offer(prepared.suite).encoded.span)
+        guard
+            let bytes = try? HandshakeFrame.message(
+                response, type: .handshakeResponse, attempt: verified.attempt, hello: verified.hello.hello,
+                key: verified.hello.responderToInitiator)
+        else { throw .missingKey }
+        let handshake = ResponderHandshake(
+            suite: prepared.suite, attempt: verified.attempt, hello: verified.hello, parameters: prepared.parameters,
+            noise: noise, finished: try noise.finishedKey())
+        return (handshake, bytes)
     }
 
     /// Reads the ACK frame with message 3. A failed one leaves the handshake as it was.

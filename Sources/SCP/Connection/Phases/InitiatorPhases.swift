@@ -14,6 +14,19 @@ struct Deciding<Provider: CryptoProvider>: ~Copyable {
     }
 }
 
+/// AGREE at the initiator: the responder is accepted, and message 3 waits for an agreement that is made elsewhere.
+struct Agreeing<Provider: CryptoProvider>: ~Copyable {
+    var handshake: InitiatorHandshake<Provider>
+    let response: AcceptedResponse
+    let isFirstUse: Bool
+
+    init(_ deciding: consuming Deciding<Provider>, isFirstUse: Bool) {
+        handshake = deciding.handshake
+        response = deciding.response
+        self.isFirstUse = isFirstUse
+    }
+}
+
 /// UNCONF: message 3 is out and epoch 1 is ready; the responder has not spoken under it.
 struct Unconfirmed<Provider: CryptoProvider>: ~Copyable {
     var keys: SessionKeys<Provider>
@@ -22,10 +35,10 @@ struct Unconfirmed<Provider: CryptoProvider>: ~Copyable {
     let attempt: Attempt
     let peer: Peer
 
-    init(_ deciding: consuming Deciding<Provider>, keys: consuming SessionKeys<Provider>, peer: Peer) {
+    init(_ agreeing: consuming Agreeing<Provider>, keys: consuming SessionKeys<Provider>, peer: Peer) {
         self.keys = keys
-        hello = deciding.handshake.hello
-        attempt = deciding.handshake.attempt
+        hello = agreeing.handshake.hello
+        attempt = agreeing.handshake.attempt
         self.peer = peer
     }
 }

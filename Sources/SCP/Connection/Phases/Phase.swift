@@ -1,18 +1,21 @@
 /// Where a connection stands. One state is one noncopyable struct that holds exactly the secrets of that state, and the
 /// legal transitions are its `consuming` initialisers:
 ///
-///     initiator   Waiting ──RESPONSE──> Deciding ──accepted──> Unconfirmed ──first epoch-1 frame──> Established
-///     responder   AwaitingInit ──INIT──> HalfOpen ──ACK──> Held ──accepted──> Established
+///     initiator   Waiting ──RESPONSE──> Deciding ──accepted──> Agreeing ──> Unconfirmed ──epoch 1─> Established
+///     responder   AwaitingInit ──INIT──> Answering ──> HalfOpen ──ACK──> Held ──accepted──> Established
 ///     both        Unconfirmed, Held, Established ──CLOSE sent──> Closing ──its ACK, or CLOSE──> Draining ──> closed
 ///                 any ──fatal error, peer's CLOSE──> Draining ──end of stream, or close wait──> closed
 ///
-/// Deciding and Held last no time when the identity policy knows the answer.
+/// Deciding and Held last no time when the identity policy knows the answer, Agreeing and Answering when our private
+/// key is here.
 /// [SCP-STATE-1] [SCP-KEY-13]
 enum Phase<Provider: CryptoProvider>: ~Copyable {
     case waiting(Waiting<Provider>)
     case deciding(Deciding<Provider>)
+    case agreeing(Agreeing<Provider>)
     case unconfirmed(Unconfirmed<Provider>)
     case awaitingInit(AwaitingInit)
+    case answering(Answering<Provider>)
     case halfOpen(HalfOpen<Provider>)
     case held(Held<Provider>)
     case established(Established<Provider>)
@@ -24,6 +27,8 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
         switch self {
         case .waiting: .waiting
         case .deciding: .deciding
+        case .agreeing: .agreeing
+        case .answering: .agreeing
         case .unconfirmed: .unconfirmed
         case .awaitingInit: .awaitingInit
         case .halfOpen: .halfOpen
@@ -127,6 +132,12 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
         case .deciding(let phase):
             guard let finished = phase.handshake.finished else { return nil }
             return (phase.handshake.attempt, .finished, finished)
+        case .agreeing(let phase):
+            guard let finished = phase.handshake.finished else { return nil }
+            return (phase.handshake.attempt, .finished, finished)
+        case .answering(let phase):
+            let verified = phase.prepared.verified
+            return (verified.attempt, .hello(verified.hello.hello), verified.hello.responderToInitiator)
         case .halfOpen(let phase):
             let hello = phase.handshake.hello
             return (phase.handshake.attempt, .hello(hello.hello), hello.responderToInitiator)

@@ -1,11 +1,20 @@
 /// REASM, which on a stream is waiting for the first frame.
 struct AwaitingInit: ~Copyable {}
 
+/// AGREE at the responder: message 1 is accepted, and message 2 waits for an agreement that is made elsewhere.
+struct Answering<Provider: CryptoProvider>: ~Copyable {
+    var prepared: ResponderHandshake<Provider>.Prepared
+
+    init(_ awaiting: consuming AwaitingInit, prepared: ResponderHandshake<Provider>.Prepared) {
+        self.prepared = prepared
+    }
+}
+
 /// HALF: RESPONSE is out, message 3 is awaited.
 struct HalfOpen<Provider: CryptoProvider>: ~Copyable {
     var handshake: ResponderHandshake<Provider>
 
-    init(_ awaiting: consuming AwaitingInit, handshake: ResponderHandshake<Provider>) {
+    init(_ answering: consuming Answering<Provider>, handshake: ResponderHandshake<Provider>) {
         self.handshake = handshake
     }
 }

@@ -11,7 +11,7 @@ extension Connection {
     /// Builds our INIT if one is due or wished for, and everything it must wait for has happened.
     /// [SCP-ROT-1] [SCP-ROT-2] [SCP-ROT-8]
     mutating func startRotationIfDue() throws(Violation) {
-        guard state == .established, closeIntent == nil, !rotation.isAsking else { return }
+        guard state == .established, closeIntent == nil, rotation.isIdle else { return }
         guard let keys = rotationView, !keys.isAnswering else { return }
         if keys.isDue(rotationSettings) { wantsRotation = true }
         guard wantsRotation || wishesRotation, keys.isConfirmed, keys.isSettled else { return }
@@ -28,16 +28,51 @@ extension Connection {
             let nonce = try randomNonce()
             let terms = RotationTerms(
                 target: keys.epoch + 1, nonce: nonce, mode: mode, asker: role, suite: suite, hash: keys.hash)
-            var noise: HandshakeState<Provider> = try terms.handshake(
+            let noise: HandshakeState<Provider> = try terms.handshake(
                 .initiator, configuration, chain: keys.chain, peer: peer?.publicKey)
-            let message = try noise.write(payload: Span())
-            owedRotation = OwedRotation(
-                type: .handshakeInit,
-                plaintext: RotationMessage.encoded(target: terms.target, nonce: nonce, mode: mode, noise: message))
-            rotation = .asking(RotationRequest(target: terms.target, nonce: nonce, mode: mode, noise: noise))
+            rotation = .preparing(RotationRequest(target: terms.target, nonce: nonce, mode: mode, noise: noise))
             timers.rotationStall = clock.advanced(by: Constant.rotationStall)
         } catch {
             throw Violation(.rotationFailed)
+        }
+        try sendRotationRequest()
+    }
+
+    private mutating func sendRotationRequest() throws(Violation) {
+        guard case .preparing(var request) = rotation else { return }
+        do throws(NoiseError) {
+            let message = try request.noise.write(payload: Span())
+            owedRotation = OwedRotation(.handshakeInit, request, noise: message)
+            rotation = .asking(request)
+        } catch {
+            try awaitRotation(error)
+        }
+    }
+
+    /// A rotation that failed; or that waits for the holder of our key while data flows. [SCP-ROT-25]
+    private mutating func awaitRotation(_ error: NoiseError) throws(Violation) {
+        // [SCP-ROT-7]
+        guard case .agreementNeeded(let peer) = error
+        else { throw Violation(.rotationFailed, offset: RotationMessage.headerSize) }
+        try ask(peer)
+    }
+
+    /// The holder of our private key has answered.
+    mutating func resumeRotation(with secret: Secret, for peer: PublicKey) throws(Violation) {
+        switch rotation {
+        case .preparing(var request):
+            request.noise.supply(secret, for: peer)
+            rotation = .preparing(request)
+            try sendRotationRequest()
+        case .finishing(var request, let answer):
+            request.noise.supply(secret, for: peer)
+            rotation = .finishing(request, answer: answer)
+            try finishRotation()
+        case .answering(var request, let bytes):
+            request.noise.supply(secret, for: peer)
+            rotation = .answering(request, request: bytes)
+            try answerRotation()
+        case .idle, .asking: break
         }
     }
 
@@ -52,30 +87,45 @@ extension Connection {
         // [SCP-ROT-11]
         guard message.target == keys.epoch &+ 1, keys.epoch < UInt16.max else { throw Violation(.rotationFailed) }
         // [SCP-ROT-10]
-        if rotation.isAsking {
+        switch rotation {
+        case .idle: break
+        case .asking:
             if role == .initiator { return }  // crossing: ours wins
-            rotation = .idle
-            owedRotation = nil
-            timers.rotationStall = nil
+        case .preparing: forgetAgreement()  // nobody has heard of ours
+        case .answering: return
+        case .finishing: throw Violation(.unexpectedMessage)
         }
+        owedRotation = nil
+        timers.rotationStall = nil
         let terms = RotationTerms(
             target: message.target, nonce: message.nonce, mode: message.mode, asker: role.peer, suite: suite,
             hash: keys.hash)
         do throws(NoiseError) {
-            var noise: HandshakeState<Provider> = try terms.handshake(
+            let noise: HandshakeState<Provider> = try terms.handshake(
                 .responder, configuration, chain: keys.chain, peer: peer?.publicKey)
-            _ = try noise.read(plaintext.extracting(message.noise))
-            let answer = try noise.write(payload: Span())
-            let schedule = try noise.schedule()
-            try install { [role] keys throws(CryptoError) in try keys.prepare(schedule, role: role) }
-            wishesRotation = false
-            owedRotation = OwedRotation(
-                type: .handshakeResponse,
-                plaintext: RotationMessage.encoded(
-                    target: message.target, nonce: message.nonce, mode: message.mode, noise: answer))
+            let request = RotationRequest(
+                target: message.target, nonce: message.nonce, mode: message.mode, noise: noise)
+            rotation = .answering(request, request: Bytes.array(plaintext, message.noise))
         } catch {
             // [SCP-ROT-7]
             throw Violation(.rotationFailed, offset: message.noise.lowerBound)
+        }
+        try answerRotation()
+    }
+
+    private mutating func answerRotation() throws(Violation) {
+        guard case .answering(let request, let bytes) = rotation else { return }
+        do throws(NoiseError) {
+            var noise = request.noise
+            _ = try noise.read(bytes.span)
+            let answer = try noise.write(payload: Span())
+            let schedule = try noise.schedule()
+            try install { [role] keys throws(CryptoError) in try keys.prepare(schedule, role: role) }
+            rotation = .idle
+            wishesRotation = false
+            owedRotation = OwedRotation(.handshakeResponse, request, noise: answer)
+        } catch {
+            try awaitRotation(error)
         }
     }
 
@@ -91,13 +141,19 @@ extension Connection {
             throw Violation(.unexpectedMessage)
         }
         guard request.mode == message.mode else { throw Violation(.rotationFailed, offset: 10) }
+        rotation = .finishing(request, answer: Bytes.array(plaintext, message.noise))
+        try finishRotation()
+    }
+
+    private mutating func finishRotation() throws(Violation) {
+        guard case .finishing(let request, let bytes) = rotation else { return }
         do throws(NoiseError) {
             var noise = request.noise
-            _ = try noise.read(plaintext.extracting(message.noise))
+            _ = try noise.read(bytes.span)
             let schedule = try noise.schedule()
             try install { [role] keys throws(CryptoError) in try keys.switchSending(to: schedule, role: role) }
         } catch {
-            throw Violation(.rotationFailed, offset: message.noise.lowerBound)
+            return try awaitRotation(error)
         }
         // [SCP-ROT-12]
         rotation = .idle
@@ -193,4 +249,10 @@ private struct RotationView {
 struct OwedRotation {
     let type: FrameType
     let plaintext: [UInt8]
+
+    init<Provider: CryptoProvider>(_ type: FrameType, _ request: RotationRequest<Provider>, noise: [UInt8]) {
+        self.type = type
+        plaintext = RotationMessage.encoded(
+            target: request.target, nonce: request.nonce, mode: request.mode, noise: noise)
+    }
 }

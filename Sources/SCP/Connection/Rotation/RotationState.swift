@@ -1,17 +1,23 @@
-/// The rotation sub-state of an established session. The third, answering, is told by the session's keys: those of the
+/// The rotation sub-state of an established session. That an answer is out is told by the session's keys: those of the
 /// next epoch are installed and wait for its first frame.
 enum RotationState<Provider: CryptoProvider> {
     case idle
+    /// Our request cannot be written before the holder of our private key has answered.
+    case preparing(RotationRequest<Provider>)
     /// Our request is out.
     case asking(RotationRequest<Provider>)
+    /// The answer to our request is here, and cannot be read before the holder of our private key has answered.
+    case finishing(RotationRequest<Provider>, answer: [UInt8])
+    /// The same with the peer's request.
+    case answering(RotationRequest<Provider>, request: [UInt8])
 
-    var isAsking: Bool {
-        if case .asking = self { return true }
+    var isIdle: Bool {
+        if case .idle = self { return true }
         return false
     }
 }
 
-/// A request that waits for its answer.
+/// A request, of ours or of the peer's.
 struct RotationRequest<Provider: CryptoProvider> {
     let target: UInt16
     let nonce: UInt64
@@ -54,7 +60,8 @@ struct RotationTerms {
         guard let pattern = base.psk(0) else { throw .missingKey }
         return try HandshakeState(
             pattern, role: role, prologue: prologue.span, provider: configuration.provider,
-            staticKey: mode == .authenticated ? configuration.identity : nil,
-            remoteStatic: mode == .authenticated ? peer : nil, presharedKeys: .common(chain))
+            staticKey: mode == .authenticated ? configuration.identity.held : nil,
+            remoteStatic: mode == .authenticated ? peer : nil, presharedKeys: .common(chain),
+            externalKey: mode == .authenticated ? configuration.identity.external : nil)
     }
 }
