@@ -17,6 +17,7 @@ protocol AnySession: AnyObject, Sendable {
 
     func close(_ code: ErrorCode, reason: String, afterPeerFinished: Bool)
     func abort(_ code: ErrorCode, reason: String)
+    @discardableResult func resolveAgreement(_ id: UInt64, _ answer: AgreementAnswer) -> AgreementOutcome
     func finish()
     func ping()
     @discardableResult func cancel(_ message: MessageID, on channel: SCP.Channel, code: ErrorCode) -> Bool

@@ -108,7 +108,8 @@ struct Acceptor<Provider: CryptoProvider>: Sendable {
         var logger = options.transport.logger
         logger[metadataKey: "remote"] = "\(remote.map(\.description) ?? endpoint.description)"
         let monitor = Monitor(
-            logger: logger, metrics: metrics, judge: Judge(ask: options.transport.askPeer), ticket: ticket)
+            logger: logger, metrics: metrics, judge: Judge(ask: options.transport.askPeer),
+            agent: options.transport.keyAgent, ticket: ticket)
         let session = try Session.begin(
             .responder, configuration, on: child, endpoint: remote, observer: monitor)
         clients.yield(Listener.Client(session, remote: remote))

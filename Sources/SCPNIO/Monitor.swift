@@ -10,16 +10,23 @@ final class Monitor: SessionObserver {
     private let metrics: ConnectionMetrics
     private let judge: Judge
     private let ticket: Admission.Ticket?
+    private let agent: (any KeyAgent)?
     private let state = NIOLockedValueBox(State())
 
     private struct State {
         var isEstablished = false
         var decision: Task<Void, Never>?
+        var agreement: Task<Void, Never>?
+        var agentError: String?
         var presented: PublicKey?
         var reported = Statistics()
     }
 
-    init(logger: Logger, metrics: ConnectionMetrics, judge: Judge, ticket: Admission.Ticket? = nil) {
+    init(
+        logger: Logger, metrics: ConnectionMetrics, judge: Judge, agent: (any KeyAgent)?,
+        ticket: Admission.Ticket? = nil
+    ) {
+        self.agent = agent
         self.logger = logger
         level = ticket == nil ? .debug : .info
         self.metrics = metrics
@@ -30,10 +37,15 @@ final class Monitor: SessionObserver {
     /// The key that the peer showed, where a decision was asked for.
     var presentedKey: PublicKey? { state.withLockedValue { $0.presented } }
 
+    /// What went wrong with the holder of our private key.
+    var agentError: String? { state.withLockedValue { $0.agentError } }
+
     func observe(_ event: Event, of session: any AnySession) {
         switch event {
         case .identityPending(let key):
             decide(on: key, session)
+        case .agreementNeeded(let request):
+            ask(request, session)
         case .established(let peer):
             established(peer, session)
         case .closed(let closure):
@@ -65,6 +77,24 @@ final class Monitor: SessionObserver {
         }
     }
 
+    /// The engine's timers go on while the holder of our key works, and end the wait.
+    private func ask(_ request: AgreementRequest, _ session: any AnySession) {
+        let agent = agent
+        let task = Task { [weak self, weak session] in
+            do {
+                guard let agent else { throw KeyAgentError.missing }
+                let secret = try await agent.agree(request)
+                guard session?.resolveAgreement(request.id, .secret(secret)) == .wrongLength else { return }
+                throw KeyAgentError.wrongLength(secret.count)
+            } catch {
+                guard !Task.isCancelled else { return }
+                self?.state.withLockedValue { $0.agentError = "\(error)" }
+                session?.resolveAgreement(request.id, .failed)
+            }
+        }
+        state.withLockedValue { $0.agreement = task }
+    }
+
     private func established(_ peer: Peer, _ session: any AnySession) {
         ticket?.authenticate()
         state.withLockedValue { $0.isEstablished = true }
@@ -80,12 +110,15 @@ final class Monitor: SessionObserver {
 
     private func closed(_ closure: Closure, _ session: any AnySession) {
         let view = session.view
-        let (wasEstablished, decision) = state.withLockedValue { state in
-            let result = (state.isEstablished, state.decision)
-            state.decision = nil
+        let (wasEstablished, tasks, agentError) = state.withLockedValue { state in
+            let result = (state.isEstablished, [state.decision, state.agreement], state.agentError)
+            (state.decision, state.agreement) = (nil, nil)
             return result
         }
-        decision?.cancel()
+        for task in tasks { task?.cancel() }
+        if closure.code == .keyUnavailable {
+            logger.warning("own key could not be used", metadata: ["error": "\(agentError ?? "no answer")"])
+        }
         reportTraffic(view.statistics)
         if wasEstablished {
             metrics.closed(closure)

@@ -28,7 +28,7 @@ extension SecureChannel {
         var logger = options.logger
         logger[metadataKey: "remote"] = "\(endpoint)"
         let metrics = ConnectionMetrics(options.metrics, role: .initiator, transport: endpoint.transport)
-        let monitor = Monitor(logger: logger, metrics: metrics, judge: judge)
+        let monitor = Monitor(logger: logger, metrics: metrics, judge: judge, agent: options.keyAgent)
 
         let transport = try await Dialing.dial(endpoint, options, timeout: configuration.timers.handshake)
         let session: Session<Provider>
@@ -53,7 +53,8 @@ extension SecureChannel {
         } catch {
             session.abort(.noError, reason: "")
             session.closeTransport(after: .zero)
-            throw judge.explain(error, presented: monitor.presentedKey, at: endpoint)
+            throw judge.explain(
+                monitor.explain(error, at: endpoint), presented: monitor.presentedKey, at: endpoint)
         }
     }
 
@@ -97,6 +98,15 @@ extension Session {
         let handler = SecureChannelHandler(session: session, configuration, observer: observer)
         try transport.pipeline.syncOperations.addHandler(handler)
         return session
+    }
+}
+
+extension Monitor {
+    /// Says what the holder of our private key said, when that was the reason.
+    func explain(_ error: any Error, at endpoint: Endpoint) -> any Error {
+        guard let failed = error as? SecureChannelError, failed.code == .keyUnavailable else { return error }
+        let detail = agentError ?? "the key agent did not answer in time"
+        return SecureChannelError(failed.kind, at: endpoint, detail: detail)
     }
 }
 

@@ -123,6 +123,7 @@ extension SecureChannelError: CustomStringConvertible {
         case (.local, .handshakeTimeout): "the peer did not answer in time (HANDSHAKE_TIMEOUT)"
         case (.local, .handshakeUnconfirmed): "the peer did not confirm the session in time (HANDSHAKE_UNCONFIRMED)"
         case (.local, .decisionTimeout): "nobody decided on the peer's key in time (DECISION_TIMEOUT)"
+        case (.local, .keyUnavailable): "our own private key could not be used (KEY_UNAVAILABLE)"
         case (.local, .idleTimeout): "the peer fell silent (IDLE_TIMEOUT)"
         case (.local, let code): "what the peer sent was wrong at byte \(error.position): \(code)"
         }

@@ -13,6 +13,8 @@ public enum SecureChannelCommand: Sendable {
     case ping
     /// The answer to ``SCP/Event/identityPending(_:)``.
     case resolveIdentity(IdentityDecision)
+    /// The answer to ``SCP/Event/agreementNeeded(_:)``, by its id.
+    case resolveAgreement(UInt64, AgreementAnswer)
 }
 
 /// SCP/1 over a byte stream, TCP or a Unix-domain socket: bytes on the side of the socket, messages on the other.
@@ -171,6 +173,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
         case .finish: session.finish()
         case .ping: session.ping()
         case .resolveIdentity(let decision): session.resolveIdentity(decision)
+        case .resolveAgreement(let id, let answer): _ = session.resolveAgreement(id, answer)
         }
         promise?.succeed()
     }

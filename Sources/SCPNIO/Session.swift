@@ -157,6 +157,12 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     func rotateKeys() { command { engine.rotateKeys(at: now) } }
     func resolveIdentity(_ decision: IdentityDecision) { command { engine.resolveIdentity(decision, at: now) } }
 
+    func resolveAgreement(_ id: UInt64, _ answer: AgreementAnswer) -> AgreementOutcome {
+        var outcome = AgreementOutcome.unknownRequest
+        command { outcome = engine.resolveAgreement(id, answer, at: now) }
+        return outcome
+    }
+
     func cancel(_ message: MessageID, on channel: SCP.Channel, code: ErrorCode) -> Bool {
         var isCancelled = false
         command { isCancelled = engine.cancel(message, on: channel, code: code, at: now) }

@@ -17,6 +17,8 @@ public struct TransportOptions: Sendable {
     public var trustStore: (any TrustStore)?
     /// Decides on keys, where the identity policy is `.ask`, and on strangers where there is a trust store.
     public var askPeer: PeerDecision?
+    /// Asked for every key agreement when the configuration's identity is external; not for any other.
+    public var keyAgent: (any KeyAgent)?
     /// Sizes of the kernel's socket buffers in bytes; nil leaves them to the kernel.
     public var socketSendBuffer: Int?
     public var socketReceiveBuffer: Int?

@@ -64,7 +64,7 @@ struct TelemetryTests {
             }
             try await channel.close()
             var stranger = ends
-            stranger.client.identity = try ends.stranger()
+            stranger.client.identity = .held(try ends.stranger())
             _ = try await channelFailure { _ = try await stranger.connect(to: address).receive() }
         }
         #expect(clients.value("scp_connections_opened{initiator,tcp}") == 1)
