@@ -75,7 +75,7 @@ struct MisbehaviourTests {
         try await SecureServer.withServer(on: loopback, configuration, options: options, handler: idle) { server in
             for peer in cases { try await say(peer, to: server.address, recorder) }
             // An honest client is still served.
-            let key = try configuration.provider.publicKey(of: configuration.identity)
+            let key = try configuration.identity.publicKey(configuration.provider)
             let ends = try Ends()
             let honest = Configuration(
                 provider: ends.provider, identity: ends.client.identity, identityPolicy: .pinned(key))

@@ -16,7 +16,8 @@ public enum StaticKey<Agreement: KeyAgreement>: Sendable {
         return nil
     }
 
-    func publicKey(_ provider: Agreement) throws(CryptoError) -> PublicKey {
+    /// The public half; fails as the provider does.
+    public func publicKey(_ provider: Agreement) throws(CryptoError) -> PublicKey {
         switch self {
         case .held(let key): try provider.publicKey(of: key)
         case .external(let key): key
