@@ -3,7 +3,7 @@
 SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
-.PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation format lint clean
+.PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation token format lint clean
 .PHONY: models vectors peer fuzz faults coverage secrets
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo 'make secrets       ask valgrind whether our own code branches on a secret'
 	@echo 'make coverage      the lines of the engine that its tests reach'
 	@echo 'make faults        build the engine with each seeded fault, and see the tests catch it (an hour; not in CI)'
+	@echo 'make token         a session whose key is in a PKCS#11 token, SoftHSM 2 (not in CI)'
 	@echo 'make rotation      send 3 GiB through a channel, so that its keys are replaced twice (minutes; not in CI)'
 	@echo 'make bench         handshakes, throughput and round trips on this machine'
 	@echo 'make format        lay out the sources'
@@ -40,6 +41,9 @@ release: setup
 
 run: release
 	@.ci/demo $(SECHAN)
+
+token: release
+	@.ci/token $(SECHAN)
 
 rotation: release
 	@.ci/rotation $(SECHAN)

@@ -31,14 +31,14 @@ struct Sechan: AsyncParsableCommand {
 
             Environment:
               SECHAN_IDENTITY  the private key, instead of the file "identity" in the configuration directory
+              SECHAN_AGENT     the socket of a `sechan agent` that holds the private key, instead of a file with it
               SECHAN_CONFIG    the configuration directory, instead of $XDG_CONFIG_HOME/sechan or ~/.config/sechan
               NO_COLOR         no colours on the terminal
             """,
         version: "sechan \(version) (SCP/1)",
         subcommands: [
             Keygen.self, Pubkey.self, Fingerprint.self, Trust.self, Listen.self, Connect.self, PipeVerb.self,
-            Bench.self,
-            Doctor.self,
+            Bench.self, AgentVerb.self, Doctor.self,
         ]
     )
 }

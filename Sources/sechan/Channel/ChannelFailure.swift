@@ -47,6 +47,7 @@ extension Failure {
         switch code {
         case .identityRejected, .credentialInvalid: .identityRejected
         case .handshakeTimeout, .idleTimeout, .handshakeUnconfirmed, .decisionTimeout: .timedOut
+        case .keyUnavailable: .noInput
         case .shuttingDown, .rateLimited: .unavailable
         case .truncated: .badData
         case .transportFailed, .closeUnconfirmed: .ioError

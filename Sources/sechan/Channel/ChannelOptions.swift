@@ -27,6 +27,12 @@ struct ChannelOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "The socket of a `sechan agent` that holds the private key, instead of a file with it.", valueName: "path"),
+        completion: .file())
+    var agent: String?
+
+    @Option(
+        help: ArgumentHelp(
             "A file with a key that both sides share besides: 32 random bytes in Base64.", valueName: "file"),
         completion: .file())
     var psk: String?
@@ -44,6 +50,7 @@ struct ChannelOptions: ParsableArguments {
     var rotateSeconds: Seconds?
 
     func validate() throws {
+        if identity != nil, agent != nil { throw ValidationError("--identity and --agent exclude each other.") }
         if timeout.duration == .zero { throw ValidationError("--timeout must be more than 0.") }
         if rotateBytes == 0 { throw ValidationError("--rotate-bytes must be more than 0.") }
         if rotateSeconds?.duration == .zero { throw ValidationError("--rotate-seconds must be more than 0.") }
@@ -52,10 +59,22 @@ struct ChannelOptions: ParsableArguments {
     /// Reads the keys, and says how channels are to be made.
     func party() throws(Failure) -> Party {
         let provider = try Provider.forChannels()
-        let path: String
-        if let identity { path = identity } else { path = try Paths().identity }
-        let key = try KeyFile.load(path, with: provider)
-        var configuration = Configuration(provider: provider, identity: key.privateKey, identityPolicy: .ask)
+        let key: StaticKey<Provider>
+        let publicKey: PublicKeyText
+        var keyAgent: SocketAgent?
+        if let path = agent ?? (identity == nil ? SystemCalls.environment("SECHAN_AGENT") : nil) {
+            let holder = SocketAgent(at: path, timeout: timeout.duration)
+            publicKey = try holder.publicKey()
+            key = .external(publicKey.key)
+            keyAgent = holder
+        } else {
+            let path: String
+            if let identity { path = identity } else { path = try Paths().identity }
+            let file = try KeyFile.load(path, with: provider)
+            publicKey = file.publicKey
+            key = .held(file.privateKey)
+        }
+        var configuration = Configuration(provider: provider, identity: key, identityPolicy: .ask)
         if let psk { configuration.usePresharedKeys(.common(try KeyFileContent.read(psk).presharedKey())) }
         configuration.timers.handshake = timeout.duration
         configuration.timers.closeWait = max(configuration.timers.closeWait, timeout.duration)
@@ -65,8 +84,8 @@ struct ChannelOptions: ParsableArguments {
         if let rotateBytes { configuration.rotation.bytes = rotateBytes }
         if let rotateSeconds { configuration.rotation.age = rotateSeconds.duration }
         return Party(
-            provider: provider, configuration: configuration, publicKey: key.publicKey,
-            fingerprint: try key.publicKey.fingerprint(provider))
+            provider: provider, configuration: configuration, publicKey: publicKey,
+            fingerprint: try publicKey.fingerprint(provider), keyAgent: keyAgent)
     }
 }
 
@@ -76,6 +95,8 @@ struct Party: Sendable {
     var configuration: Configuration<Provider>
     let publicKey: PublicKeyText
     let fingerprint: String
+    /// Who holds the private key, when that is not us.
+    var keyAgent: SocketAgent?
 }
 
 extension PublicKey {

@@ -144,6 +144,7 @@ struct Dialer: Sendable {
     private func transportOptions() -> TransportOptions {
         var options = TransportOptions()
         options.logger = LogLines.logger(output)
+        options.keyAgent = party.keyAgent
         return options
     }
 

@@ -14,6 +14,9 @@ struct ListenerSetup: Sendable {
         var configuration = party.configuration
         var options = ServerOptions()
         options.transport.logger = LogLines.logger(output)
+        var agent = party.keyAgent
+        agent?.complain = { output.warning($0) }
+        options.transport.keyAgent = agent
         options.maximumConnections = maximumConnections
         options.maximumUnauthenticatedConnections = min(maximumConnections, options.maximumUnauthenticatedConnections)
         gatekeeper.apply(to: &configuration, &options.transport)

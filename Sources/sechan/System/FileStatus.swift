@@ -10,6 +10,7 @@ import Darwin
 struct FileStatus: Equatable {
     let isRegular: Bool
     let isDirectory: Bool
+    let isSocket: Bool
     /// The twelve permission bits.
     let permissions: UInt32
     /// Bytes.
@@ -18,6 +19,7 @@ struct FileStatus: Equatable {
     init(_ information: stat) {
         isRegular = information.st_mode & S_IFMT == S_IFREG
         isDirectory = information.st_mode & S_IFMT == S_IFDIR
+        isSocket = information.st_mode & S_IFMT == S_IFSOCK
         permissions = UInt32(information.st_mode & 0o7777)
         size = Int(clamping: information.st_size)
     }

@@ -18,6 +18,11 @@ struct SystemError: Error, Equatable {
         SystemError(operation: operation, path: path, number: errno)
     }
 
+    /// What stands for the ends that a conversation with another process can have.
+    static let endOfStream = ECONNRESET
+    static let notPermitted = EPERM
+    static let protocolFault = EPROTO
+
     var isMissing: Bool { number == ENOENT || number == ENOTDIR }
     var alreadyExists: Bool { number == EEXIST }
     var isBrokenPipe: Bool { number == EPIPE }
