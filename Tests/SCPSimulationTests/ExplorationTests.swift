@@ -15,6 +15,20 @@ struct Exploration {
         case timer
     }
 
+    /// A fault that is put into what the explored ends do: each must be noticed, or the explorer sees nothing.
+    enum Mutant: Hashable, CaseIterable {
+        /// The responder's confirmation is not sent.
+        case noConfirmation
+        /// A request for new keys is not answered.
+        case noRotationAnswer
+        /// The acknowledgement of CLOSE is not sent.
+        case noCloseAcknowledgement
+    }
+
+    var mutant: Mutant?
+    /// Paths on which an engine refused what it was given.
+    private(set) var refusals = 0
+
     /// What the application may do, each once, at any moment.
     let actions: [Choice]
     /// Whether exploration begins with a session that stands.
@@ -44,7 +58,31 @@ struct Exploration {
         return pipe
     }
 
-    private static func apply(_ choice: Choice, to pipe: inout Pipe<ForgeableProvider>) throws {
+    /// What the mutant leaves out of the bytes that are on their way.
+    private static func spoil(_ pipe: inout Pipe<ForgeableProvider>, _ mutant: Mutant) {
+        for end in Pipe<ForgeableProvider>.End.allCases {
+            let bytes = pipe.inFlight(from: end)
+            var kept: [UInt8] = []
+            var offset = 0
+            while let header = try? FrameHeader.parse(bytes.span, at: offset, limit: 1 << 20) {
+                let frame = bytes[offset..<offset + header.frameSize]
+                let isSpoilt =
+                    switch mutant {
+                    case .noConfirmation: end == .responder && header.type == .data && header.sequence.counter == 0
+                    case .noRotationAnswer: header.type == .handshakeResponse && header.sequence.epoch > 0
+                    case .noCloseAcknowledgement: header.type == .ack && pipe.state(of: end) == .draining
+                    }
+                if !isSpoilt { kept += frame }
+                offset += header.frameSize
+            }
+            pipe.replaceInFlight(from: end, with: kept)
+        }
+    }
+
+    private static func apply(
+        _ choice: Choice, to pipe: inout Pipe<ForgeableProvider>, _ mutant: Mutant?
+    ) throws {
+        defer { if let mutant { spoil(&pipe, mutant) } }
         switch choice {
         case .deliver(let end): try pipe.deliver(to: end, upTo: firstFrame(pipe.inFlight(from: end.other)))
         case .rotate(.initiator): pipe.initiator.rotateKeys(at: pipe.now)
@@ -100,7 +138,12 @@ struct Exploration {
         var open: [[Choice]] = [[]]
         while let path = open.popLast() {
             var pipe = try start()
-            for choice in path { try Self.apply(choice, to: &pipe) }
+            do {
+                for choice in path { try Self.apply(choice, to: &pipe, mutant) }
+            } catch where mutant != nil {
+                refusals += 1
+                continue
+            }
             let done = Set(path.filter { actions.contains($0) })
             guard seen.insert(Self.digest(pipe, done: done)).inserted else { continue }
             states += 1
@@ -127,7 +170,36 @@ extension Pipe where Provider == ForgeableProvider {
     }
 }
 
+extension Pipe where Provider == ForgeableProvider {
+    fileprivate func state(of end: End) -> ConnectionState { end == .initiator ? initiator.state : responder.state }
+}
+
 @Suite struct ExplorationTests {
+    /// Each fault makes an engine refuse, or ends somewhere else than in what the explorations above demand.
+    @Test(arguments: Exploration.Mutant.allCases)
+    func aFaultIsNoticed(_ mutant: Exploration.Mutant) throws {
+        var exploration =
+            switch mutant {
+            case .noConfirmation:
+                Exploration(actions: [.send(.initiator), .send(.responder)], isEstablished: false)
+            case .noRotationAnswer: Exploration(actions: [.rotate(.initiator)], isEstablished: true)
+            case .noCloseAcknowledgement: Exploration(actions: [.close(.initiator)], isEstablished: true)
+            }
+        exploration.mutant = mutant
+        var wrongEnds = 0
+        try exploration.run(limit: 200_000) { pipe in
+            let isRight =
+                switch mutant {
+                case .noConfirmation: pipe.initiator.state == .established && pipe.responder.state == .established
+                case .noRotationAnswer: pipe.initiator.statistics.epoch == 2 && pipe.responder.statistics.epoch == 2
+                case .noCloseAcknowledgement: pipe.events[.initiator]?.last == .closed(.clean)
+                }
+            if !isRight { wrongEnds += 1 }
+        }
+        print("\(mutant): \(exploration.states) states, \(wrongEnds) wrong ends, \(exploration.refusals) refusals")
+        #expect(wrongEnds + exploration.refusals > 0)
+    }
+
     /// Handshake completion: every order of deliveries and of the first messages ends in one session.
     @Test func handshakeCompletion() throws {
         var exploration = Exploration(
