@@ -140,7 +140,7 @@ struct Exploration {
             var pipe = try start()
             do {
                 for choice in path { try Self.apply(choice, to: &pipe, mutant) }
-            } catch where mutant != nil {
+            } catch  where mutant != nil {
                 refusals += 1
                 continue
             }

@@ -71,8 +71,10 @@ import Testing
         #expect(pipe.responder.state == .established)
         #expect(holder.asked[.initiator]?.count == 1)
         #expect(holder.asked[.responder]?.count == 1)
-        let same = pipe.initiator.sessionIdentifier.map(PublicKey.init) == pipe.responder.sessionIdentifier.map(
-            PublicKey.init)
+        let same =
+            pipe.initiator.sessionIdentifier.map(PublicKey.init)
+            == pipe.responder.sessionIdentifier.map(
+                PublicKey.init)
         #expect(same)
         _ = try pipe.initiator.send("across", at: pipe.now)
         pipe.settle()
