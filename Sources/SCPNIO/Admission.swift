@@ -28,18 +28,28 @@ final class Admission: Sendable {
         return isAdmitted ? Ticket(self) : nil
     }
 
-    /// One connection's place.
+    /// One connection's place. It is free again when both have left, the transport and whoever serves the client: what
+    /// a client has sent is held until its handler is done with it.
     final class Ticket: Sendable {
         private enum Stage { case unauthenticated, authenticated, left }
 
         private let admission: Admission
+        private let holders = NIOLockedValueBox(2)
         private let stage = NIOLockedValueBox(Stage.unauthenticated)
 
         init(_ admission: Admission) { self.admission = admission }
 
         func authenticate() { move(to: .authenticated) }
 
-        func leave() { move(to: .left) }
+        /// The transport has ended, or the handler has returned.
+        func leave() {
+            authenticate()
+            let isLast = holders.withLockedValue { holders in
+                holders -= 1
+                return holders == 0
+            }
+            if isLast { move(to: .left) }
+        }
 
         private func move(to next: Stage) {
             let previous = stage.withLockedValue { stage in

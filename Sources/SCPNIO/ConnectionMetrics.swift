@@ -51,12 +51,12 @@ struct ConnectionMetrics: Sendable {
             case .unconfirmed: "unconfirmed"
             case .failed: "failed"
             }
-        let ending = dimensions + [("outcome", outcome), ("code", closure.code.description)]
+        let ending = dimensions + [("outcome", outcome), ("code", closure.code.label)]
         Counter(label: "scp_connections_closed", dimensions: ending, factory: factory).increment()
     }
 
     func handshakeFailed(_ code: ErrorCode) {
-        let failing = dimensions + [("code", code.description)]
+        let failing = dimensions + [("code", code.label)]
         Counter(label: "scp_handshakes_failed", dimensions: failing, factory: factory).increment()
     }
 
@@ -76,4 +76,9 @@ extension Counter {
     fileprivate func add(_ before: UInt64, _ now: UInt64) {
         if now > before { increment(by: Int64(clamping: now - before)) }
     }
+}
+
+extension ErrorCode {
+    /// For a label of a metric: the peer chooses the number, and must not choose how many series there are.
+    fileprivate var label: String { name ?? (isApplication ? "application" : "unknown") }
 }

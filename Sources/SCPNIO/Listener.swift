@@ -12,15 +12,19 @@ final class Listener: Sendable {
         let remote: Endpoint?
         private let isServed = NIOLockedValueBox(false)
 
-        init(_ session: any AnySession, remote: Endpoint?) {
+        private let ticket: Admission.Ticket
+
+        init(_ session: any AnySession, remote: Endpoint?, ticket: Admission.Ticket) {
             self.session = session
             self.remote = remote
+            self.ticket = ticket
         }
 
         func serve() { isServed.withLockedValue { $0 = true } }
 
         /// The server ended before it got to this one.
         deinit {
+            ticket.leave()
             guard !isServed.withLockedValue({ $0 }) else { return }
             session.abort(.shuttingDown, reason: "")
         }
@@ -104,15 +108,26 @@ struct Acceptor<Provider: CryptoProvider>: Sendable {
             throw ChannelError.inappropriateOperationForState
         }
         child.closeFuture.whenComplete { _ in ticket.leave() }
+        do {
+            let session = try begin(on: child, remote: remote, ticket)
+            clients.yield(Listener.Client(session, remote: remote, ticket: ticket))
+        } catch {
+            ticket.leave()  // nobody will serve it
+            throw error
+        }
+    }
+
+    private func begin(
+        on child: any NIOCore.Channel, remote: Endpoint?, _ ticket: Admission.Ticket
+    ) throws -> any AnySession {
         try StreamOptions.apply(options.transport, to: child, endpoint)
         var logger = options.transport.logger
         logger[metadataKey: "remote"] = "\(remote.map(\.description) ?? endpoint.description)"
         let monitor = Monitor(
             logger: logger, metrics: metrics, judge: Judge(ask: options.transport.askPeer),
             agent: options.transport.keyAgent, ticket: ticket)
-        let session = try Session.begin(
+        return try Session.begin(
             .responder, configuration, on: child, endpoint: remote, observer: monitor)
-        clients.yield(Listener.Client(session, remote: remote))
     }
 }
 

@@ -74,28 +74,29 @@ public final class SecureChannel: Sendable {
     }
 
     /// The messages, to the end.
-    public var messages: Messages { Messages(session: session, channel: nil) }
+    public var messages: Messages { Messages(owner: self, channel: nil) }
 
     /// The messages of one channel, to the end.
-    public func messages(from channel: SCP.Channel) -> Messages { Messages(session: session, channel: channel) }
+    public func messages(from channel: SCP.Channel) -> Messages { Messages(owner: self, channel: channel) }
 
-    /// Messages as they are received: every one is given to one iterator.
+    /// Messages as they are received: every one is given to one iterator. It holds the channel, which would otherwise
+    /// be aborted when the last who holds it lets go.
     public struct Messages: AsyncSequence, Sendable {
-        let session: any AnySession
+        let owner: SecureChannel
         let channel: SCP.Channel?
 
-        public func makeAsyncIterator() -> Iterator { Iterator(session: session, channel: channel) }
+        public func makeAsyncIterator() -> Iterator { Iterator(owner: owner, channel: channel) }
 
         public struct Iterator: AsyncIteratorProtocol {
-            let session: any AnySession
+            let owner: SecureChannel
             let channel: SCP.Channel?
 
             public nonisolated(nonsending) func next() async throws -> Message? {
-                try await session.receive(from: channel)
+                try await owner.session.receive(from: channel)
             }
 
             public func next(isolation actor: isolated (any Actor)?) async throws -> Message? {
-                try await session.receive(from: channel)
+                try await owner.session.receive(from: channel)
             }
         }
     }

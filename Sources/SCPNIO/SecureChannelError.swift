@@ -102,7 +102,7 @@ extension SecureChannelError: CustomStringConvertible {
         case .failed(let error): SecureChannelError.sentence(for: error)
         case .closedByPeer(.noError, _): "the peer closed the channel"
         case .closedByPeer(let code, ""): "the peer closed the channel: \(code)"
-        case .closedByPeer(let code, let reason): "the peer closed the channel: \(code), \"\(reason)\""
+        case .closedByPeer(let code, let reason): "the peer closed the channel: \(code), \"\(reason.onOneLine)\""
         case .closeUnconfirmed: "the peer did not confirm the close (\(ErrorCode.closeUnconfirmed))"
         case .notSent(.tooLarge(let limit)): "the message is larger than the \(limit) bytes that the peer takes"
         case .notSent(.invalidChannel(let limit)): "the peer takes channels 0 to \(limit - 1)"
@@ -126,6 +126,21 @@ extension SecureChannelError: CustomStringConvertible {
         case (.local, .keyUnavailable): "our own private key could not be used (KEY_UNAVAILABLE)"
         case (.local, .idleTimeout): "the peer fell silent (IDLE_TIMEOUT)"
         case (.local, let code): "what the peer sent was wrong at byte \(error.position): \(code)"
+        }
+    }
+}
+
+extension String {
+    /// With control and direction-changing characters spelled out: what a peer says may stand in a log or on a
+    /// terminal, and must not begin a line of its own there.
+    fileprivate var onOneLine: String {
+        unicodeScalars.reduce(into: "") { text, scalar in
+            switch scalar {
+            case "\u{0}"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{200e}", "\u{200f}", "\u{2028}"..."\u{202e}",
+                "\u{2066}"..."\u{2069}":
+                text += "\\u{" + String(scalar.value, radix: 16) + "}"
+            default: text.unicodeScalars.append(scalar)
+            }
         }
     }
 }

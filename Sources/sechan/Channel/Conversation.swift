@@ -37,7 +37,9 @@ struct Conversation: Sendable {
             }
         }
         do {
-            for try await message in channel.messages { try await writer.result(message.text, message.record([])) }
+            for try await message in channel.messages {
+                try await writer.result(Output.line(message.text), message.record([]))
+            }
             sending.cancel()
             try await channel.close()
         } catch {

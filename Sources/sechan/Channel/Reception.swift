@@ -56,7 +56,7 @@ final class Reception: Sendable {
         let result = await converse(channel, number)
         if case .failure(let failure) = result {
             // Nobody reads what we print: there is no point in going on.
-            if failure.status == .ioError, failure.message.contains("standard output") {
+            if failure.isOutputLost {
                 channel.abort(.internalError)
                 finished.yield(result)
                 return
@@ -77,7 +77,7 @@ final class Reception: Sendable {
             var failure: Failure?
             do {
                 for try await message in channel.messages {
-                    try await writer.result(message.text, message.record(client))
+                    try await writer.result(Output.line(message.text), message.record(client))
                     if echoes { try await channel.send(message.bytes, on: message.channel) }
                 }
                 try await channel.close()

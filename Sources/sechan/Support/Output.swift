@@ -34,7 +34,7 @@ struct Output: Sendable {
         do {
             try File.standardOutput.write(Output.printable(line) + "\n")
         } catch {
-            throw Failure(.ioError, error)
+            throw Failure.outputLost(error)
         }
     }
 
@@ -97,6 +97,18 @@ struct Output: Sendable {
 
     private func paint(_ text: String, _ color: String) -> String {
         usesColor ? "\u{1b}[\(color)m\(text)\u{1b}[0m" : text
+    }
+
+    /// What a peer says, as the one line that it is: a line feed of its own would pass for another message.
+    static func line(_ text: String) -> String {
+        String(
+            printable(text).map { character in
+                switch character {
+                case "\n": "\\u{a}"
+                case "\t": "\\u{9}"
+                default: String(character)
+                }
+            }.joined())
     }
 
     /// The text with control and direction-changing characters spelled out, since names, comments and reasons come
