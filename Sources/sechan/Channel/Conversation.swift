@@ -24,8 +24,11 @@ struct Conversation: Sendable {
             try await writer.result("", JSONRecord("connected", report.identity))
         }
         let input = InputState()
+        // Ends when our half is done, or the channel is.
+        let (until, done) = AsyncStream.makeStream(of: Void.self)
         // Not a child task: when the peer is through first, nobody waits for the terminal.
         let sending = Task {
+            defer { done.finish() }
             do {
                 if messages.isEmpty { try await sendLines() } else { try await send(messages) }
                 // Before the peer can know: it may have closed before this task goes on.
@@ -36,10 +39,17 @@ struct Conversation: Sendable {
                 channel.abort(.internalError)
             }
         }
+        let watching = Task {
+            await channel.waitForEnd()
+            done.finish()
+        }
+        defer { watching.cancel() }
         do {
             for try await message in channel.messages {
                 try await writer.result(Output.line(message.text), message.record([]))
             }
+            // The peer may only have finished its half: what we have to say still counts.
+            for await _ in until {}
             sending.cancel()
             try await channel.close()
         } catch {
