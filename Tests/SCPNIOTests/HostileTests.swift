@@ -157,4 +157,41 @@ struct HostileTests {
             try await another.close()
         }
     }
+
+    @Test("a client that is gone keeps its place until its handler is done with it")
+    func placesOfHandlers() async throws {
+        var ends = ends
+        ends.serverOptions.maximumConnections = 1
+        let isReleased = Shared(false)
+        try await ends.withServer(
+            handler: { client in
+                _ = try await client.waitUntilClosed()
+                try await eventually { isReleased.value }
+            },
+            { [ends] address in
+                try await ends.connect(to: address).close()
+                for _ in 0..<5 {
+                    let early = try? await ends.connect(to: address)
+                    #expect(early == nil)
+                }
+                isReleased.value = true
+                try await eventually { (try? await ends.connect(to: address).close()) != nil }
+            })
+    }
+
+    @Test("the messages of a channel that nobody else holds arrive")
+    func messagesHoldTheirChannel() async throws {
+        try await ends.withServer(
+            handler: { client in
+                for number in 0..<20 {
+                    try await client.send("\(number)")
+                    try await Task.sleep(for: .milliseconds(1))
+                }
+            },
+            { [ends] address in
+                var received: [String] = []
+                for try await message in try await ends.connect(to: address).messages { received.append(message.text) }
+                #expect(received == (0..<20).map(String.init))
+            })
+    }
 }
