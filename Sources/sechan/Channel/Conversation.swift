@@ -34,6 +34,8 @@ struct Conversation: Sendable {
                 // Before the peer can know: it may have closed before this task goes on.
                 await input.end(nil)
                 channel.finish()
+            } catch  where Conversation.isEnd(error) {
+                // Why it ended is known to whoever receives.
             } catch {
                 await input.end(Failure(channel: error))
                 channel.abort(.internalError)
@@ -65,6 +67,16 @@ struct Conversation: Sendable {
         output.detail(report.details)
         output.note("closed in order")
         if output.isJSON { try await writer.result("", JSONRecord("closed", report.traffic)) }
+    }
+
+    /// Whether sending failed because there is no channel any more, or nobody wants us to go on.
+    private static func isEnd(_ error: any Error) -> Bool {
+        if error is CancellationError { return true }
+        guard let error = error as? SecureChannelError else { return false }
+        return switch error.kind {
+        case .notSent(.closed), .closed, .closedByPeer, .failed, .closeUnconfirmed: true
+        default: false
+        }
     }
 
     /// How far our half is.
