@@ -51,12 +51,15 @@ import Testing
 
     /// Connects two parties whose keys are elsewhere, and sends a message.
     private func echo(
-        _ client: Party, _ server: Party, _ mood: Holder.Mood = .willing, timeout: Duration = .seconds(60)
+        _ client: Party, _ server: Party, _ mood: Holder.Mood = .willing, timeout: Duration = .seconds(200)
     ) async throws -> String {
         var serverOptions = ServerOptions()
         serverOptions.transport.keyAgent = server.holder
+        // A sanitizer on a busy machine is slow: the listener's timer is not the subject.
+        var serverConfiguration = server.configuration(client.publicKey)
+        serverConfiguration.timers.handshake = .seconds(200)
         return try await SecureServer.withServer(
-            on: .tcp("127.0.0.1", 0), server.configuration(client.publicKey), options: serverOptions,
+            on: .tcp("127.0.0.1", 0), serverConfiguration, options: serverOptions,
             handler: { peer in for try await message in peer.messages { try await peer.send(message.bytes) } },
             { listener in
                 var options = TransportOptions()
