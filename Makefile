@@ -18,7 +18,7 @@ help:
 	@echo 'make fuzz          fuzz every target, SECONDS_EACH=60 seconds each'
 	@echo 'make secrets       ask valgrind whether our own code branches on a secret'
 	@echo 'make coverage      the lines of the engine that its tests reach'
-	@echo 'make faults        build the engine with each seeded fault, and see the tests catch it (an hour; not in CI)'
+	@echo 'make faults        build the engine with each seeded fault, and see the tests catch it (minutes; not in CI)'
 	@echo 'make token         a session whose key is in a PKCS#11 token, SoftHSM 2 (not in CI)'
 	@echo 'make rotation      send 3 GiB through a channel, so that its keys are replaced twice (minutes; not in CI)'
 	@echo 'make bench         handshakes, throughput and round trips on this machine'
