@@ -55,16 +55,16 @@ test: setup
 	@.ci/test
 
 test-debug: setup
-	@.ci/test debug debug-command
+	@.ci/test debug debug-waiting
 
 test-release: setup
-	@.ci/test release release-command
+	@.ci/test release release-waiting
 
 test-asan: setup
-	@.ci/test address
+	@.ci/test address address-waiting
 
 test-tsan: setup
-	@.ci/test thread
+	@.ci/test thread thread-waiting
 
 # The models of Spec/models, every interleaving, and their mutants, which must fail.
 models:
