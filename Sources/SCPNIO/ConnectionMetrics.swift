@@ -11,6 +11,7 @@ internal import SCP
 /// | `scp_connections_refused` | role, transport | connections over a server's limits |
 /// | `scp_handshake_duration` | role, transport | a timer: from the transport to the session |
 /// | `scp_frames`, `scp_bytes`, `scp_messages` | role, transport, direction | traffic; direction is in or out |
+/// | `scp_drops` | role, transport, reason | what came in and was thrown away; a ``SCP/DropReason`` |
 struct ConnectionMetrics: Sendable {
     private let factory: any MetricsFactory
     private let dimensions: [(String, String)]
@@ -67,6 +68,10 @@ struct ConnectionMetrics: Sendable {
         bytesOut.add(before.bytesSent, now.bytesSent)
         messagesIn.add(before.messagesReceived, now.messagesReceived)
         messagesOut.add(before.messagesSent, now.messagesSent)
+        for reason in DropReason.allCases where now.drops[reason] > before.drops[reason] {
+            Counter(label: "scp_drops", dimensions: dimensions + [("reason", "\(reason)")], factory: factory)
+                .add(before.drops[reason], now.drops[reason])
+        }
     }
 
     func refused() { Counter(label: "scp_connections_refused", dimensions: dimensions, factory: factory).increment() }

@@ -80,6 +80,21 @@ struct TelemetryTests {
         #expect(servers.value("scp_handshakes_failed{responder,tcp,IDENTITY_REJECTED}") == 1)
     }
 
+    @Test("what is thrown away is counted by its reason")
+    func drops() async throws {
+        var ends = ends
+        let servers = MetricsRecorder()
+        ends.serverOptions.transport.metrics = servers
+        try await ends.withServer(handler: idle) { [ends] address in
+            let channel = try await ends.connect(to: address)
+            for _ in 0..<70 { try await channel.send([7], on: Channel(1, .unreliable)) }
+            try await channel.close()
+        }
+        // Nobody reads, and 64 may wait.
+        #expect(servers.value("scp_drops{responder,tcp,unreadMessage}") == 6)
+        #expect(servers.names.count { $0.hasPrefix("scp_drops") } == 1)
+    }
+
     @Test("the log has what happened, at info or below, and nothing of the messages")
     func log() async throws {
         var ends = ends

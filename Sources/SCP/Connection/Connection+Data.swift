@@ -31,7 +31,10 @@ extension Connection {
     /// [SCP-REC-16] [SCP-REC-17] [SCP-REC-18] [SCP-REC-19] [SCP-REC-20] [SCP-REC-21]
     private mutating func process(_ record: Record, in plaintext: Span<UInt8>) throws(Violation) -> Bool {
         switch record {
-        case .padding, .skippable:
+        case .padding:
+            return false
+        case .skippable:
+            counts.drops.count(.unknownExtension)
             return false
         case .ping, .blocked:
             return true

@@ -11,7 +11,10 @@ extension Connection {
         var offset = 0
         while offset < input.count {
             // [SCP-STATE-13]
-            guard acceptsFrames else { break }  // draining or closed: thrown away
+            guard acceptsFrames else {
+                counts.drops.count(.afterEnd)
+                break
+            }
             do throws(Violation) {
                 offset =
                     frameBuffer.isEmpty
@@ -113,7 +116,7 @@ extension Connection {
         _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
     ) throws(Violation) {
         if header.sequence.epoch == 0 {
-            if state == .closing { return }
+            if state == .closing { return counts.drops.count(.unexpected) }
             let bytes = frame.span.extracting(start..<start + header.frameSize)
             try processHandshake(bytes, header: header)
         } else {
@@ -156,7 +159,10 @@ extension Connection {
         switch header.type {
         case .data:
             // [SCP-CLOSE-18] "In CLOSING a side MUST NOT process or acknowledge DATA"
-            if isClosing { return phase.noteDiscarded() }  // neither processed nor acknowledged
+            if isClosing {
+                counts.drops.count(.unexpected)
+                return phase.noteDiscarded()
+            }
             let summary = try processData(plaintext)
             // [SCP-ACK-9] [SCP-HS-27] [SCP-ROT-16]
             let atOnce = summary.wantsAcknowledgement || isFirst || configuration.acknowledgesEveryMessage
@@ -169,7 +175,7 @@ extension Connection {
             acknowledgements.accept(counter, isEliciting: true, atOnce: true, now: clock)
             try processClose(plaintext)
         case .handshakeInit, .handshakeResponse:
-            if isClosing { return }
+            if isClosing { return counts.drops.count(.unexpected) }
             if header.type == .handshakeInit {
                 try processRotationInit(plaintext)
             } else {

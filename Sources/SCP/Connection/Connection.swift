@@ -64,7 +64,8 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     public var statistics: Statistics {
         var result = counts
         result.messagesReceived = inbox.received
-        result.messagesDropped = inbox.dropped
+        result.drops = counts.drops + inbox.drops
+        result.drops[.unpolledNotice] = events.lostNotices
         return result
     }
 

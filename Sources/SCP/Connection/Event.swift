@@ -152,8 +152,6 @@ public struct Statistics: Equatable, Sendable {
     public var bytesReceived: UInt64 = 0
     public var messagesSent: UInt64 = 0
     public var messagesReceived: UInt64 = 0
-    /// Unreliable messages dropped unread, or out of sequence.
-    public var messagesDropped: UInt64 = 0
     /// Blocked probes sent.
     public var blockedProbes: UInt64 = 0
     /// The epoch we send under.
@@ -162,6 +160,12 @@ public struct Statistics: Equatable, Sendable {
     public var rotations: UInt64 = 0
     /// From the start to the established session.
     public var handshakeTime: Duration?
+    /// What was thrown away without ending the connection.
+    public var drops = DropCounts()
+    /// Unreliable messages among it.
+    public var messagesDropped: UInt64 {
+        drops[.repeatedMessage] &+ drops[.lateMessage] &+ drops[.oversizedMessage] &+ drops[.unreadMessage]
+    }
 
     public init() {}
 }

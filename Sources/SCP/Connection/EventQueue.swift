@@ -4,6 +4,7 @@
 struct EventQueue {
     /// Notices about single messages that may wait; later ones are dropped, since the messages are gone either way.
     private static let maximumNotices = 256
+    private(set) var lostNotices: UInt64 = 0
 
     private var identity: PublicKey?
     private var agreement: AgreementRequest?
@@ -48,7 +49,11 @@ struct EventQueue {
     }
 
     mutating func notice(_ event: Event) {
-        if notices.count < EventQueue.maximumNotices { notices.append(event) }
+        guard notices.count < EventQueue.maximumNotices else {
+            lostNotices &+= 1
+            return
+        }
+        notices.append(event)
     }
 
     mutating func excluded(_ channel: Channel, _ message: MessageID, _ code: ErrorCode) {

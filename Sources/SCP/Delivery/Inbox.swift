@@ -28,8 +28,7 @@ struct Inbox {
     private var unreliable = UnreliableInbox()
     private var spares: [[UInt8]] = []
     private(set) var isFinished = false
-    /// Unreliable messages thrown away because nobody read them, or because a newer one was delivered.
-    var dropped: UInt64 { unreliable.dropped }
+    private(set) var drops = DropCounts()
     /// Messages that became readable.
     private(set) var received: UInt64 = 0
 
@@ -64,7 +63,7 @@ struct Inbox {
         let end = piece.offset.addingReportingOverflow(length)
         guard !end.overflow, end.partialValue <= messageLimit else { throw Violation(.messageTooLarge) }
         let index = try channelIndex(piece.channel)
-        if channels[index].hasFinished(piece.message) { return nil }
+        if channels[index].hasFinished(piece.message) { return drops.drop(.finishedMessage) }
         if let partial = partialIndex(piece.channel, piece.message) {
             return try extend(partial, channel: index, by: piece, end: end.partialValue, in: bytes)
         }
@@ -208,10 +207,10 @@ struct Inbox {
         let index = try channelIndex(message.channel)
         // [SCP-REC-6] "it takes everything below the end of the lowest of these ranges as met, until 16 are left"
         if message.channel.mode == .unreliableSequenced {
-            guard message.number >= channels[index].next else { return unreliable.drop() }
+            guard message.number >= channels[index].next else { return drops.drop(.lateMessage) }
             channels[index].next = message.number &+ 1
         } else {
-            guard !channels[index].hasFinished(message.number) else { return unreliable.drop() }
+            guard !channels[index].hasFinished(message.number) else { return drops.drop(.repeatedMessage) }
             let before = channels[index].finishedRanges
             channels[index].finish(message.number)
             // When all channels together have many, each keeps but its newest.
@@ -219,7 +218,7 @@ struct Inbox {
                 keeping: rangeCount < Inbox.maximumRanges / 2 ? Inbox.maximumUnreliableRanges : 1)
             rangeCount += channels[index].finishedRanges - before
         }
-        guard unreliable.append(message, in: bytes) else { return false }
+        guard unreliable.append(message, in: bytes, &drops) else { return false }
         received &+= 1
         return true
     }

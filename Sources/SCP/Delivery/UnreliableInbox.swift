@@ -4,29 +4,20 @@ struct UnreliableInbox {
     static let maximumBytes = 65_536
 
     private var queue = MessageQueue()
-    /// Messages thrown away: repeated, too old, too large, or unread for too long.
-    private(set) var dropped: UInt64 = 0
-
     var memory: Int { queue.memory }
-
-    /// Counts a message that is thrown away; false, since it does not become readable.
-    mutating func drop() -> Bool {
-        dropped &+= 1
-        return false
-    }
 
     /// Takes a message; returns whether it was kept.
     /// [SCP-REC-38] "to make room, the oldest are dropped and counted, and one that is larger than that is dropped by
     /// itself"
-    mutating func append(_ message: UnreliableMessage, in bytes: Span<UInt8>) -> Bool {
+    mutating func append(_ message: UnreliableMessage, in bytes: Span<UInt8>, _ drops: inout DropCounts) -> Bool {
         let length = message.bytes.count
-        guard length <= UnreliableInbox.maximumBytes else { return drop() }
+        guard length <= UnreliableInbox.maximumBytes else { return drops.drop(.oversizedMessage) }
         while let oldest = queue.first(on: nil),
             queue.count >= UnreliableInbox.maximumMessages
                 || queue.byteCount + length > UnreliableInbox.maximumBytes
         {
             queue.remove(oldest)
-            dropped &+= 1
+            drops.count(.unreadMessage)
         }
         queue.append(
             bytes, message.bytes, channel: message.channel, id: message.number, limit: UnreliableInbox.maximumBytes)

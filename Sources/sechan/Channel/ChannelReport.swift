@@ -39,6 +39,7 @@ struct ChannelReport {
             ("messagesSent", .integer(Int(clamping: counts.messagesSent))),
             ("messagesReceived", .integer(Int(clamping: counts.messagesReceived))),
             ("epoch", .integer(Int(counts.epoch))), ("rotations", .integer(Int(clamping: counts.rotations))),
+            ("drops", .object(Self.nonzero(counts.drops).map { ("\($0)", .integer(Int(clamping: $1))) })),
         ]
     }
 
@@ -49,8 +50,19 @@ struct ChannelReport {
         return """
             \(handshake)sent \(counts.messagesSent) messages in \(counts.framesSent) frames, \(counts.bytesSent) \
             bytes; received \(counts.messagesReceived) in \(counts.framesReceived), \(counts.bytesReceived) bytes; \
-            epoch \(counts.epoch), keys replaced \(counts.rotations) times
+            epoch \(counts.epoch), keys replaced \(counts.rotations) times\(Self.dropped(counts.drops))
             """
+    }
+
+    /// `; dropped 3 (repeatedMessage 2, unexpected 1)`; nothing when nothing was.
+    static func dropped(_ drops: DropCounts) -> String {
+        guard drops.total > 0 else { return "" }
+        let reasons = nonzero(drops).map { "\($0) \($1)" }
+        return "; dropped \(drops.total) (\(reasons.joined(separator: ", ")))"
+    }
+
+    private static func nonzero(_ drops: DropCounts) -> [(DropReason, UInt64)] {
+        DropReason.allCases.map { ($0, drops[$0]) }.filter { $0.1 > 0 }
     }
 }
 

@@ -178,7 +178,7 @@ import Testing
             _ = try inbox.receive(UnreliableMessage(channel: channel, number: number, bytes: 0..<size), in: bytes.span)
             #expect(inbox.memory <= 65_536 + 64 * 32 + 512)
         }
-        #expect(inbox.dropped == UInt64(500 - kept))
+        #expect(inbox.drops.total == UInt64(500 - kept))
         var next = UInt64(500 - kept)
         while let number = inbox.read(nil, { message, _ in message.id.rawValue }) {
             #expect(number == next)

@@ -83,14 +83,15 @@ extension Connection {
         guard peerRequests.take(at: clock) else { throw Violation(.rateLimited) }
         let message = try parseRotation(plaintext)
         // [SCP-ROT-9]
-        if message.target <= keys.highestInstalled { return }  // late: acknowledged and ignored
+        // Late: acknowledged and ignored.
+        if message.target <= keys.highestInstalled { return counts.drops.count(.staleRotation) }
         // [SCP-ROT-11]
         guard message.target == keys.epoch &+ 1, keys.epoch < UInt16.max else { throw Violation(.rotationFailed) }
         // [SCP-ROT-10]
         switch rotation {
         case .idle: break
         case .asking:
-            if role == .initiator { return }  // crossing: ours wins
+            if role == .initiator { return counts.drops.count(.staleRotation) }  // crossing: ours wins
         case .preparing: forgetAgreement()  // nobody has heard of ours
         case .answering: return
         case .finishing: throw Violation(.unexpectedMessage)
@@ -137,7 +138,7 @@ extension Connection {
             request.nonce == message.nonce
         else {
             // [SCP-ROT-13]
-            if message.target <= keys.highestInstalled { return }
+            if message.target <= keys.highestInstalled { return counts.drops.count(.staleRotation) }
             throw Violation(.unexpectedMessage)
         }
         guard request.mode == message.mode else { throw Violation(.rotationFailed, offset: 10) }
