@@ -4,7 +4,7 @@ SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
 .PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation token format lint clean
-.PHONY: models vectors peer fuzz faults coverage secrets
+.PHONY: models vectors peer fuzz faults coverage secrets differential
 
 help:
 	@echo 'make run           build, and show a server and a client at work over loopback TCP'
@@ -15,6 +15,7 @@ help:
 	@echo 'make models        explore the models of the specification and their mutants'
 	@echo 'make vectors       write Spec/Vectors anew, from what the engine gives'
 	@echo 'make peer          the second implementation (Python, from PyPI) with sechan: SESSIONS=1000 in each role'
+	@echo 'make differential  QUESTIONS=100000 random ones to libgcrypt and swift-crypto, which must answer the same'
 	@echo 'make fuzz          fuzz every target, SECONDS_EACH=60 seconds each'
 	@echo 'make secrets       ask valgrind whether our own code branches on a secret'
 	@echo 'make coverage      the lines of the engine that its tests reach'
@@ -79,6 +80,13 @@ vectors: setup
 SESSIONS ?= 1000
 peer: release
 	@.ci/peer $(SECHAN) $(SESSIONS)
+
+# Random questions to both crypto backends. Builds BoringSSL. SEED repeats a run.
+QUESTIONS ?= 100000
+SEED ?= $(shell date +%s)
+differential: setup
+	SCP_DIFFERENTIAL_CASES=$(QUESTIONS) SCP_DIFFERENTIAL_SEED=$(SEED) $(SWIFT) test --disable-xctest \
+		--traits SwiftCrypto --filter 'SCPSwiftCryptoTests.DifferentialTests'
 
 # Every fuzz target for SECONDS_EACH seconds, after the canary.
 SECONDS_EACH ?= 60

@@ -19,15 +19,21 @@ let package = Package(
     products: [
         .library(name: "SCP", targets: ["SCP"]),
         .library(name: "SCPGcrypt", targets: ["SCPGcrypt"]),
+        .library(name: "SCPSwiftCrypto", targets: ["SCPSwiftCrypto"]),
         .library(name: "SCPNIO", targets: ["SCPNIO"]),
         .library(name: "SCPSimulation", targets: ["SCPSimulation"]),
         .executable(name: "sechan", targets: ["sechan"]),
+    ],
+    traits: [
+        // Off unless asked for: BoringSSL takes long to build, and most users have no need of it.
+        .trait(name: "SwiftCrypto", description: "The product SCPSwiftCrypto, on swift-crypto (BoringSSL).")
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
     ],
     targets: [
         // The engine: a pure state machine that imports nothing.
@@ -41,6 +47,15 @@ let package = Package(
         ),
         .target(name: "CGcryptShims", dependencies: ["CGcrypt"]),
         .target(name: "SCPGcrypt", dependencies: ["SCP", "CGcrypt", "CGcryptShims"], swiftSettings: settings),
+
+        // A second crypto provider, on swift-crypto. Without the trait it holds only a hint to enable it.
+        .target(
+            name: "SCPSwiftCrypto",
+            dependencies: [
+                "SCP", .product(name: "Crypto", package: "swift-crypto", condition: .when(traits: ["SwiftCrypto"])),
+            ],
+            swiftSettings: settings
+        ),
 
         // Adapters.
         .target(name: "SCPSimulation", dependencies: ["SCP"], swiftSettings: settings),
@@ -62,6 +77,7 @@ let package = Package(
             name: "sechan",
             dependencies: [
                 "SCP", "SCPGcrypt", "SCPNIO",
+                .target(name: "SCPSwiftCrypto", condition: .when(traits: ["SwiftCrypto"])),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -74,11 +90,17 @@ let package = Package(
         // Tests.
         .testTarget(name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
         // What every crypto provider must do, and the published vectors, as a program that any provider can be run through.
-        .target(name: "SCPProviderLaws", dependencies: ["SCP"], path: "Tests/SCPProviderLaws", swiftSettings: settings),
+        .target(
+            name: "SCPProviderLaws", dependencies: ["SCP", "CGcryptTestSupport"], path: "Tests/SCPProviderLaws",
+            swiftSettings: settings),
         .target(name: "CGcryptTestSupport", dependencies: ["CGcrypt"], path: "Tests/CGcryptTestSupport"),
         .testTarget(
             name: "SCPGcryptTests",
             dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPProviderLaws", "CGcryptTestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SCPSwiftCryptoTests",
+            dependencies: ["SCP", "SCPGcrypt", "SCPSwiftCrypto", "SCPProviderLaws"],
             swiftSettings: settings),
         .testTarget(
             name: "SCPNIOTests",

@@ -1,3 +1,5 @@
+public import SCP
+
 /// Why a ``GcryptProvider`` cannot be had in this process. Nothing that happens on a connection can cause one.
 public enum GcryptError: Error, Equatable, Sendable {
     /// The libgcrypt found at run time is too old.
@@ -9,14 +11,6 @@ public enum GcryptError: Error, Equatable, Sendable {
     case noConstantTimeAES
     /// A primitive gave a wrong known answer at start-up.
     case selfTestFailed(SelfTestPrimitive)
-}
-
-/// What the start-up self-test covers.
-public enum SelfTestPrimitive: String, CaseIterable, Sendable {
-    case x25519 = "X25519"
-    case aesGCM = "AES-256-GCM"
-    case hmac = "HMAC-SHA-256"
-    case hkdf = "HKDF-SHA-256"
 }
 
 extension GcryptError: CustomStringConvertible {

@@ -33,6 +33,7 @@ struct Sechan: AsyncParsableCommand {
               SECHAN_IDENTITY  the private key, instead of the file "identity" in the configuration directory
               SECHAN_AGENT     the socket of a `sechan agent` that holds the private key, instead of a file with it
               SECHAN_CONFIG    the configuration directory, instead of $XDG_CONFIG_HOME/sechan or ~/.config/sechan
+              SECHAN_BACKEND   whose cryptography: \(Backend.allCases.map(\.rawValue).joined(separator: ", "))
               NO_COLOR         no colours on the terminal
             """,
         version: "sechan \(version) (SCP/1)",

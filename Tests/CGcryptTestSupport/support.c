@@ -42,6 +42,11 @@ void cgt_mask(uint8_t *output, const uint8_t *input, size_t count) {
     for (size_t i = 0; i < count; i++) output[i] = (uint8_t)(input[i] ^ 0xff);
 }
 
+void cgt_clear_stack(void) {
+    volatile uint8_t frame[1 << 16];
+    for (size_t i = 0; i < sizeof frame; i++) frame[i] = 0;
+}
+
 enum { chunk_size = 1 << 20 };
 
 static bool occurs_at(const uint8_t *place, const uint8_t *masked, size_t count) {

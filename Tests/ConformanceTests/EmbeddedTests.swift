@@ -22,7 +22,7 @@ struct EmbeddedTests {
             [
                 "-swift-version", "6", "-strict-memory-safety", "-warnings-as-errors",
                 "-enable-experimental-feature", "Lifetimes", "-enable-experimental-feature", "Embedded",
-                "-wmo", "-O", "-c", "-parse-as-library", "-module-name", "SCP",
+                "-wmo", "-O", "-c", "-parse-as-library", "-module-name", "SCP", "-package-name", "scp",
                 "-o", folder.appending(path: "SCP.o").path,
             ] + files
         let output = try FileHandle(forWritingTo: log)

@@ -1,5 +1,6 @@
 import SCP
 import SCPGcrypt
+import SCPProviderLaws
 import SCPSimulation
 import Synchronization
 import Testing

@@ -8,11 +8,11 @@ import Testing
 /// Key files in the process: what is accepted, what is refused, and what nobody may learn from a refusal.
 @Suite struct KeyFileTests {
     private let sandbox: Sandbox
-    private let provider: GcryptProvider
+    private let provider: Provider
 
     init() throws {
         sandbox = try Sandbox()
-        provider = try GcryptProvider(allowingTableAES: true)
+        provider = try Provider.forKeys()
     }
 
     private func load(_ text: String, mode: Int = 0o600) throws -> KeyFile {

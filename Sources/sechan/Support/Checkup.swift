@@ -1,3 +1,4 @@
+import SCP
 import SCPGcrypt
 
 /// One thing that `sechan doctor` looked at.
@@ -40,8 +41,10 @@ struct Check: Equatable {
 
 /// What `sechan doctor` looks at. Nothing is changed.
 enum Checkup {
-    /// The crypto library and what the processor gives it.
-    static func cryptography(_ found: GcryptProvider.Diagnostics, error: GcryptError?) -> [Check] {
+    /// libgcrypt and what the processor gives it. `agrees` is whether key agreement is libgcrypt's too.
+    static func cryptography(
+        _ found: GcryptProvider.Diagnostics, error: GcryptError?, agrees: Bool = true
+    ) -> [Check] {
         var checks = [library(found, error)]
         let features = found.hardwareFeatures.joined(separator: " ")
         checks.append(
@@ -59,11 +62,13 @@ enum Checkup {
                     remedy: "Use a processor with AES and carry-less multiplication, or look whether "
                         + "/etc/gcrypt/hwf.deny switches them off."))
         }
-        if !found.hasConstantTimeKeyAgreement {
+        if agrees, !found.hasConstantTimeKeyAgreement {
             checks.append(
                 Check(
                     "constant-time X25519", .warning,
-                    "libgcrypt's X25519 is not: someone who measures this machine closely could learn a key"))
+                    "libgcrypt's X25519 is not: someone who measures this machine closely could learn a key",
+                    remedy: "A command with another: swift build --traits SwiftCrypto --product sechan; "
+                        + "then --backend mixed."))
         }
         return checks
     }

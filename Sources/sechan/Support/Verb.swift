@@ -11,6 +11,11 @@ struct SharedOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Say more.")
     var verbose = false
 
+    #if SwiftCrypto
+    @Option(help: "Whose cryptography: gcrypt, swift-crypto, or mixed (key agreement of swift-crypto).")
+    var backend: Backend?
+    #endif
+
     func validate() throws {
         guard !(quiet && verbose) else { throw ValidationError("--quiet and --verbose exclude each other.") }
     }
@@ -28,6 +33,9 @@ protocol Verb: AsyncParsableCommand {
 extension Verb {
     func run() async throws {
         let output = shared.output
+        #if SwiftCrypto
+        Backend.choose(shared.backend)
+        #endif
         do {
             try await execute(output)
         } catch {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import SCPGcrypt
 
 /// `sechan doctor`: whether this machine and this user are ready, and what to mend.
 struct Doctor: Verb {
@@ -16,7 +15,7 @@ struct Doctor: Verb {
 
     func execute(_ output: Output) async throws(Failure) {
         let paths = try Paths()
-        var checks = Checkup.cryptography(.current(), error: Doctor.firstError())
+        var checks = Checkup.backend(try Backend.current())
         checks.append(Checkup.directory(paths))
         checks.append(Checkup.identity(paths, with: try? Provider.forKeys()))
         let store = TrustStore(paths: paths)
@@ -37,16 +36,6 @@ struct Doctor: Verb {
                 Checkup.status(of: checks), "not ready: \(bad.map(\.name).joined(separator: ", "))")
         }
         output.note("Ready.")
-    }
-
-    /// Why channels are refused on this machine; nil when they are not.
-    private static func firstError() -> GcryptError? {
-        do throws(GcryptError) {
-            _ = try GcryptProvider()
-            return nil
-        } catch {
-            return error
-        }
     }
 
     /// The verdict, the name, what was found, and below it the remedy.

@@ -24,4 +24,7 @@ int cgt_occurrences(const uint8_t *masked, size_t count);
 /* output[i] = input[i] XOR 0xff */
 void cgt_mask(uint8_t *output, const uint8_t *input, size_t count);
 
+/* Overwrites 64 KiB below the caller's frame: what functions that have returned left on the stack. */
+void cgt_clear_stack(void);
+
 #endif

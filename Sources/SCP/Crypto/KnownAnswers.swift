@@ -1,4 +1,10 @@
-package import SCP
+/// What a provider's start-up self-test covers.
+public enum SelfTestPrimitive: String, CaseIterable, Sendable {
+    case x25519 = "X25519"
+    case aesGCM = "AES-256-GCM"
+    case hmac = "HMAC-SHA-256"
+    case hkdf = "HKDF-SHA-256"
+}
 
 /// One published answer for each primitive: a library that is miscompiled or replaced is found before the first key.
 ///

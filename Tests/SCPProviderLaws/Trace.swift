@@ -1,13 +1,15 @@
 import CGcryptTestSupport
-import SCP
+public import SCP
 
-/// Quarters of a secret, each complemented so that the question is no answer, and each in both byte orders, because
+/// Looks for a secret in this process's whole writable memory, freed memory included, through the kernel. Linux only.
+///
+/// Quarters of it, each complemented so that the question is no answer, and each in both byte orders, because
 /// big integers are stored either way. Clamping leaves these alone.
-struct Trace {
+public struct Trace: Sendable {
     private var masked: [[UInt8]] = []
 
     /// - Parameter starts: where the quarters begin.
-    init(_ secret: Secret, at starts: [Int] = [8, 16]) {
+    public init(_ secret: Secret, at starts: [Int] = [8, 16]) {
         for start in starts {
             var quarter = [UInt8](repeating: 0, count: 8)
             unsafe secret.bytes.withUnsafeBufferPointer { bytes in
@@ -21,8 +23,11 @@ struct Trace {
     }
 
     /// How often the quarter that is found most often is found.
-    var occurrences: Int {
+    public var occurrences: Int {
         masked.map { unsafe $0.withUnsafeBufferPointer { Int(unsafe cgt_occurrences($0.baseAddress, $0.count)) } }
             .max() ?? 0
     }
+
+    /// Overwrites what functions that have returned left on this thread's stack.
+    public static func clearStack() { cgt_clear_stack() }
 }

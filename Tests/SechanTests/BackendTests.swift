@@ -1,0 +1,68 @@
+import Foundation
+import Testing
+
+/// Which crypto backend the command uses, and that peers cannot tell.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct BackendTests {
+    @Test func unknownBackendIsRefused() async throws {
+        let outcome = try await Sandbox().run(["keygen"], environment: ["SECHAN_BACKEND": "rot13"])
+        #expect(outcome.status == 78)
+        #expect(outcome.errors.contains("SECHAN_BACKEND is 'rot13'"))
+        #expect(outcome.errors.contains("gcrypt"))
+        #expect(outcome.output.isEmpty)
+    }
+
+    @Test func doctorNamesTheBackend() async throws {
+        let sandbox = try Sandbox()
+        _ = try await sandbox.run("keygen")
+        let outcome = try await sandbox.run(["doctor"], environment: ["SECHAN_BACKEND": "gcrypt"])
+        #expect(outcome.output.contains("crypto backend        libgcrypt"))
+        #expect(outcome.output.contains("warning  constant-time X25519"))
+    }
+
+    #if SwiftCrypto
+    @Test(arguments: [
+        ("swift-crypto", "crypto backend        swift-crypto"),
+        ("mixed", "crypto backend        key agreement from swift-crypto, record protection from libgcrypt"),
+    ])
+    func doctorFindsX25519ConstantTime(backend: String, line: String) async throws {
+        let sandbox = try Sandbox()
+        _ = try await sandbox.run("keygen")
+        let outcome = try await sandbox.run("doctor", "--backend", backend)
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains(line))
+        #expect(outcome.output.contains("ok       constant-time X25519"))
+        #expect(outcome.output.contains("ok       swift-crypto"))
+        #expect(!outcome.output.contains("warning"))
+    }
+
+    @Test func optionGoesBeforeTheEnvironment() async throws {
+        let sandbox = try Sandbox()
+        let outcome = try await sandbox.run(
+            ["keygen", "--backend", "mixed"], environment: ["SECHAN_BACKEND": "rot13"])
+        #expect(outcome.status == 0)
+        #expect(try await sandbox.run("keygen", "--backend", "rot13").status == 64)
+    }
+
+    /// One key file has the same public key and fingerprint whoever computes them.
+    @Test func keysAreTheSame() async throws {
+        let sandbox = try Sandbox()
+        _ = try await sandbox.run("keygen")
+        let expected = try await sandbox.run("fingerprint").output
+        #expect(!expected.isEmpty)
+        for backend in ["swift-crypto", "mixed"] {
+            #expect(try await sandbox.run("fingerprint", "--backend", backend).output == expected)
+        }
+    }
+
+    @Test(arguments: ["gcrypt", "swift-crypto", "mixed"], ["gcrypt", "swift-crypto", "mixed"])
+    func backendsInteroperate(server: String, client: String) async throws {
+        let users = try await Users()
+        let listener = try await users.listen("--echo", "--backend", server)
+        let outcome = try await users.connect(
+            listener.address, "--message", "Hello", "--message", "again", "--backend", client)
+        #expect(outcome.status == 0)
+        #expect(outcome.output == "Hello\nagain\n")
+        #expect(try await listener.end().status == 0)
+    }
+    #endif
+}
