@@ -21,6 +21,7 @@ let package = Package(
         .library(name: "SCPGcrypt", targets: ["SCPGcrypt"]),
         .library(name: "SCPSwiftCrypto", targets: ["SCPSwiftCrypto"]),
         .library(name: "SCPNIO", targets: ["SCPNIO"]),
+        .library(name: "SCPRecording", targets: ["SCPRecording"]),
         .library(name: "SCPSimulation", targets: ["SCPSimulation"]),
         .executable(name: "sechan", targets: ["sechan"]),
     ],
@@ -57,12 +58,15 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // Sessions written down and done again.
+        .target(name: "SCPRecording", dependencies: ["SCP"], swiftSettings: settings),
+
         // Adapters.
         .target(name: "SCPSimulation", dependencies: ["SCP"], swiftSettings: settings),
         .target(
             name: "SCPNIO",
             dependencies: [
-                "SCP",
+                "SCP", "SCPRecording",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -76,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "sechan",
             dependencies: [
-                "SCP", "SCPGcrypt", "SCPNIO",
+                "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording",
                 .target(name: "SCPSwiftCrypto", condition: .when(traits: ["SwiftCrypto"])),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -105,7 +109,7 @@ let package = Package(
         .testTarget(
             name: "SCPNIOTests",
             dependencies: [
-                "SCP", "SCPGcrypt", "SCPNIO",
+                "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -114,6 +118,9 @@ let package = Package(
         ),
         .testTarget(
             name: "SCPSimulationTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
+        .testTarget(
+            name: "SCPRecordingTests", dependencies: ["SCP", "SCPGcrypt", "SCPRecording", "SCPSimulation"],
+            swiftSettings: settings),
         .testTarget(name: "SechanTests", dependencies: ["sechan", "SCP", "SCPGcrypt"], swiftSettings: settings),
         .testTarget(name: "ConformanceTests", swiftSettings: settings),
     ]

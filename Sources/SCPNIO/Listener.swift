@@ -126,8 +126,8 @@ struct Acceptor<Provider: CryptoProvider>: Sendable {
         let monitor = Monitor(
             logger: logger, metrics: metrics, judge: Judge(ask: options.transport.askPeer),
             agent: options.transport.keyAgent, ticket: ticket)
-        return try Session.begin(
-            .responder, configuration, on: child, endpoint: remote, observer: monitor)
+        return try SessionStart(.responder, options.transport, endpoint: remote, observer: monitor)
+            .begin(configuration, on: child)
     }
 }
 

@@ -1,6 +1,7 @@
 internal import Logging
 internal import NIOCore
 public import SCP
+internal import SCPRecording
 
 extension SecureChannel {
     /// Connects to a listener, authenticates both sides, and returns the channel.
@@ -31,10 +32,11 @@ extension SecureChannel {
         let monitor = Monitor(logger: logger, metrics: metrics, judge: judge, agent: options.keyAgent)
 
         let transport = try await Dialing.dial(endpoint, options, timeout: configuration.timers.handshake)
-        let session: Session<Provider>
+        let session: any AnySession
         do {
             session = try await transport.eventLoop.submit { [configuration] in
-                try Session.begin(.initiator, configuration, on: transport, endpoint: endpoint, observer: monitor)
+                try SessionStart(.initiator, options, endpoint: endpoint, observer: monitor)
+                    .begin(configuration, on: transport)
             }.get()
         } catch {
             transport.close(promise: nil)
@@ -89,12 +91,34 @@ extension Session {
         }
     }
 
-    /// Puts a connection on an open stream; on its event loop.
-    static func begin(
-        _ role: Role, _ configuration: Configuration<Provider>, on transport: any NIOCore.Channel, endpoint: Endpoint?,
-        observer: any SessionObserver
+}
+
+/// Puts a connection on an open stream, and has it recorded if that is wished; on the stream's event loop.
+struct SessionStart {
+    private let role: Role
+    private let recorder: SessionRecorder?
+    private let endpoint: Endpoint?
+    private let observer: any SessionObserver
+
+    init(_ role: Role, _ options: TransportOptions, endpoint: Endpoint?, observer: any SessionObserver) {
+        self.role = role
+        recorder = options.recorder?()
+        self.endpoint = endpoint
+        self.observer = observer
+    }
+
+    func begin<Provider>(
+        _ configuration: Configuration<Provider>, on transport: any NIOCore.Channel
+    ) throws -> any AnySession {
+        guard let recorder else { return try begin(configuration, on: transport, recorder: nil) }
+        return try begin(configuration.recorded(by: recorder), on: transport, recorder: recorder)
+    }
+
+    private func begin<Provider>(
+        _ configuration: Configuration<Provider>, on transport: any NIOCore.Channel, recorder: SessionRecorder?
     ) throws -> Session<Provider> {
-        let session = try Session(role, configuration, endpoint: endpoint, eventLoop: transport.eventLoop)
+        let session = try Session(
+            role, configuration, recorder: recorder, endpoint: endpoint, eventLoop: transport.eventLoop)
         let handler = SecureChannelHandler(session: session, configuration, observer: observer)
         try transport.pipeline.syncOperations.addHandler(handler)
         return session

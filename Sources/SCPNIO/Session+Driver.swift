@@ -1,6 +1,7 @@
 internal import NIOConcurrencyHelpers
 internal import NIOCore
 internal import SCP
+internal import SCPRecording
 
 /// What the handler calls, on the event loop.
 extension Session {

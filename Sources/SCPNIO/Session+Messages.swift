@@ -1,6 +1,7 @@
 internal import NIOConcurrencyHelpers
 internal import NIOCore
 internal import SCP
+internal import SCPRecording
 
 extension Session {
     // MARK: Sending

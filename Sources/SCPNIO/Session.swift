@@ -1,6 +1,7 @@
 internal import NIOConcurrencyHelpers
 internal import NIOCore
 internal import SCP
+internal import SCPRecording
 
 /// A connection's engine, shared by the event loop that moves its bytes and the tasks that use its messages.
 ///
@@ -19,7 +20,7 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     let allocator = ByteBufferAllocator()
     let lock = NIOLock()
 
-    var engine: Connection<Provider>
+    var engine: RecordedConnection<Provider>
     var senders = WaitingLine<WaitingSender>()
     var receivers = WaitingLine<WaitingReceiver>()
     var establishing = WaitingLine<CheckedContinuation<Peer, any Error>>()
@@ -44,14 +45,15 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     var delivered: [SCP.Channel: UInt64] = [:]
 
     init(
-        _ role: Role, _ configuration: Configuration<Provider>, endpoint: Endpoint?, eventLoop: any EventLoop
+        _ role: Role, _ configuration: Configuration<Provider>, recorder: SessionRecorder? = nil, endpoint: Endpoint?,
+        eventLoop: any EventLoop
     ) throws(ConfigurationError) {
         self.eventLoop = eventLoop
         self.endpoint = endpoint
         let limits = configuration.limits
         writeHighWater = limits.writeHighWater
         creditStep = min(limits.connectionCredit, limits.channelCredit) / 8
-        engine = try Connection(role, configuration, at: Instant(eventLoop.now))
+        engine = try RecordedConnection(role, configuration, recorder: recorder, at: Instant(eventLoop.now))
     }
 
     var now: Instant { Instant(eventLoop.now) }

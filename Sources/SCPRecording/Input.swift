@@ -1,0 +1,163 @@
+public import SCP
+
+/// Everything that can be done to a ``SCP/Connection`` after its start.
+public enum Input: Sendable {
+    case receive([UInt8])
+    case receiveEnd(StreamEnd)
+    case advance
+    case send([UInt8], Channel)
+    case read(Channel?)
+    case cancel(MessageID, Channel, ErrorCode)
+    case refuse(MessageID, Channel, ErrorCode)
+    case ping
+    case finish
+    case rotateKeys
+    case close(ErrorCode, reason: String, afterPeerFinished: Bool)
+    case abort(ErrorCode, reason: String)
+    case resolveIdentity(IdentityDecision)
+    case resolveAgreement(UInt64, AgreementAnswer)
+    /// Into an output with `used` bytes in it and room for `free` more.
+    case pollTransmit(used: Int, free: Int, unwritten: Int)
+    case pollEvent
+}
+
+extension Input {
+    var kind: Entry.Kind {
+        switch self {
+        case .receive: .receive
+        case .receiveEnd: .receiveEnd
+        case .advance: .advance
+        case .send: .send
+        case .read: .read
+        case .cancel: .cancel
+        case .refuse: .refuse
+        case .ping: .ping
+        case .finish: .finish
+        case .rotateKeys: .rotateKeys
+        case .close: .close
+        case .abort: .abort
+        case .resolveIdentity: .resolveIdentity
+        case .resolveAgreement: .resolveAgreement
+        case .pollTransmit: .pollTransmit
+        case .pollEvent: .pollEvent
+        }
+    }
+
+    func entry(at now: Instant) -> Entry {
+        var body = BodyEncoder()
+        body.append(now.nanoseconds)
+        switch self {
+        case .receive(let bytes): body.append(bytes)
+        case .receiveEnd(let end): body.append(end == .failed)
+        case .send(let bytes, let channel):
+            body.append(channel.encoded)
+            body.append(bytes)
+        case .read(let channel): body.append(optional: channel) { $0.append($1.encoded) }
+        case .cancel(let message, let channel, let code), .refuse(let message, let channel, let code):
+            body.append(message.rawValue)
+            body.append(channel.encoded)
+            body.append(code.rawValue)
+        case .close(let code, let reason, let afterPeerFinished):
+            body.append(code.rawValue)
+            body.append(Array(reason.utf8))
+            body.append(afterPeerFinished)
+        case .abort(let code, let reason):
+            body.append(code.rawValue)
+            body.append(Array(reason.utf8))
+        case .resolveIdentity(let decision): body.append(decision == .accept)
+        case .resolveAgreement(let id, let answer):
+            body.append(id)
+            let secret: Secret? = if case .secret(let secret) = answer { secret } else { nil }
+            body.append(optional: secret) { $0.append([UInt8](copying: $1.bytes)) }
+        case .pollTransmit(let used, let free, let unwritten):
+            body.append(used)
+            body.append(free)
+            body.append(unwritten)
+        case .advance, .ping, .finish, .rotateKeys, .pollEvent: break
+        }
+        return Entry(kind: kind, body: body.bytes)
+    }
+
+    /// Nil for an entry that is no input, or an input that cannot be.
+    static func parse(_ entry: Entry) -> (now: Instant, input: Input)? {
+        var body = BodyDecoder(entry.body)
+        do throws(BodyDecoder.Malformed) {
+            let now = Instant(nanoseconds: try body.number())
+            guard let input = try parse(entry.kind, &body) else { return nil }
+            try body.end()
+            return (now, input)
+        } catch {
+            return nil
+        }
+    }
+
+    private static func parse(_ kind: Entry.Kind, _ body: inout BodyDecoder) throws(BodyDecoder.Malformed) -> Input? {
+        switch kind {
+        case .receive: return .receive(try body.content())
+        case .receiveEnd: return .receiveEnd(try body.flag() ? .failed : .endOfStream)
+        case .advance: return .advance
+        case .send:
+            let channel = try channel(&body)
+            return .send(try body.content(), channel)
+        case .read: return .read(try body.flag() ? try channel(&body) : nil)
+        case .cancel: return .cancel(try message(&body), try channel(&body), try code(&body))
+        case .refuse: return .refuse(try message(&body), try channel(&body), try code(&body))
+        case .ping: return .ping
+        case .finish: return .finish
+        case .rotateKeys: return .rotateKeys
+        case .close:
+            return .close(try code(&body), reason: try text(&body), afterPeerFinished: try body.flag())
+        case .abort: return .abort(try code(&body), reason: try text(&body))
+        case .resolveIdentity: return .resolveIdentity(try body.flag() ? .accept : .reject)
+        case .resolveAgreement:
+            let id = try body.number(UInt64.self)
+            return .resolveAgreement(id, try body.flag() ? .secret(try body.secret()) : .failed)
+        case .pollTransmit:
+            let (used, free, unwritten) = (try body.integer(), try body.integer(), try body.integer())
+            let sizes = 0...Entry.maximumSize
+            guard sizes.contains(used), sizes.contains(free), unwritten >= 0 else { return nil }
+            return .pollTransmit(used: used, free: free, unwritten: unwritten)
+        case .pollEvent: return .pollEvent
+        case .start, .randomness, .publicKey, .sharedSecret, .outcome, .end: return nil
+        }
+    }
+
+    private static func channel(_ body: inout BodyDecoder) throws(BodyDecoder.Malformed) -> Channel {
+        guard let channel = Channel(encoded: try body.number()) else { throw BodyDecoder.Malformed() }
+        return channel
+    }
+
+    private static func message(_ body: inout BodyDecoder) throws(BodyDecoder.Malformed) -> MessageID {
+        MessageID(rawValue: try body.number())
+    }
+
+    private static func code(_ body: inout BodyDecoder) throws(BodyDecoder.Malformed) -> ErrorCode {
+        ErrorCode(rawValue: try body.number())
+    }
+
+    private static func text(_ body: inout BodyDecoder) throws(BodyDecoder.Malformed) -> String {
+        String(decoding: try body.content(), as: UTF8.self)
+    }
+}
+
+extension Input: CustomStringConvertible {
+    /// For people: what was done, with sizes and numbers, never with contents.
+    public var description: String {
+        switch self {
+        case .receive(let bytes): "receive \(bytes.count) bytes"
+        case .receiveEnd(let end): "receive the end (\(end))"
+        case .send(let bytes, let channel): "send \(bytes.count) bytes on channel \(channel.number)"
+        case .read(let channel): channel.map { "read from channel \($0.number)" } ?? "read"
+        case .cancel(let message, let channel, _): "cancel \(message.rawValue) on channel \(channel.number)"
+        case .refuse(let message, let channel, _): "refuse \(message.rawValue) on channel \(channel.number)"
+        case .close(let code, _, _): "close with \(code)"
+        case .abort(let code, _): "abort with \(code)"
+        case .resolveIdentity(let decision): "\(decision) the peer"
+        case .resolveAgreement(let id, _): "answer key agreement \(id)"
+        case .pollTransmit(_, let free, _): "poll for up to \(free) bytes"
+        case .pollEvent: "poll for an event"
+        case .rotateKeys: "rotate keys"
+        case .advance, .ping, .finish: "\(kind)"
+        }
+    }
+}

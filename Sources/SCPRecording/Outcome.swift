@@ -1,0 +1,131 @@
+public import SCP
+
+/// What an engine gave back for an input.
+public enum Outcome: Equatable, Sendable {
+    /// Nothing is given back.
+    case done
+    /// The connection did not begin.
+    case notStarted(ConfigurationError)
+    case failed(ConnectionError)
+    case sent(MessageID)
+    case notSent(SendError)
+    /// A message that was read; nil when there was none.
+    case message(ReceivedMessage, [UInt8])
+    case noMessage
+    case wasCancelled(Bool)
+    case agreement(AgreementOutcome)
+    case transmitted(Transmit, [UInt8])
+    case event(Event?)
+
+    /// Different outcomes have different bytes, and the same one the same in every build.
+    var entry: Entry {
+        var body = BodyEncoder()
+        switch self {
+        case .done: body.append(UInt8(0))
+        case .notStarted(let error):
+            body.append(UInt8(1))
+            body.append(Array("\(error)".utf8))
+        case .failed(let error):
+            body.append(UInt8(2))
+            body.append(error)
+        case .sent(let id):
+            body.append(UInt8(3))
+            body.append(id.rawValue)
+        case .notSent(let error):
+            body.append(UInt8(4))
+            body.append(Array("\(error)".utf8))
+        case .message(let message, let bytes):
+            body.append(UInt8(5))
+            body.append(message.channel.encoded)
+            body.append(message.id.rawValue)
+            body.append(bytes)
+        case .noMessage: body.append(UInt8(6))
+        case .wasCancelled(let was):
+            body.append(UInt8(7))
+            body.append(was)
+        case .agreement(let outcome):
+            body.append(UInt8(8))
+            body.append(Array("\(outcome)".utf8))
+        case .transmitted(let transmit, let bytes):
+            body.append(UInt8(9))
+            body.append(Array("\(transmit)".utf8))
+            body.append(bytes)
+        case .event(let event):
+            body.append(UInt8(10))
+            body.append(optional: event) { $0.append($1) }
+        }
+        return Entry(kind: .outcome, body: body.bytes)
+    }
+}
+
+extension BodyEncoder {
+    fileprivate mutating func append(_ error: ConnectionError) {
+        append(error.code.rawValue)
+        append(Array("\(error.origin)".utf8))
+        append(error.position)
+        append(Array((error.kind?.rawValue ?? "").utf8))
+        append(error.alternatives)
+    }
+
+    fileprivate mutating func append(_ key: PublicKey) { append(raw: key.bytes.span) }
+
+    fileprivate mutating func append(_ channel: Channel, _ message: MessageID) {
+        append(channel.encoded)
+        append(message.rawValue)
+    }
+
+    fileprivate mutating func append(_ event: Event) {
+        switch event {
+        case .identityPending(let key):
+            append(UInt8(0))
+            append(key)
+        case .agreementNeeded(let request):
+            append(UInt8(1))
+            append(request.id)
+            append(request.key)
+            append(request.peer)
+        case .established(let peer):
+            append(UInt8(2))
+            append(peer.publicKey)
+            append(optional: peer.applicationProtocol) { $0.append($1.bytes) }
+            append(peer.isFirstUse)
+        case .readable(let channel):
+            append(UInt8(3))
+            append(channel.encoded)
+        case .writable: append(UInt8(4))
+        case .delivered(let channel, let through):
+            append(UInt8(5))
+            append(channel, through)
+        case .cancelled(let channel, let message, let code):
+            append(UInt8(6))
+            append(channel, message)
+            append(code.rawValue)
+        case .refused(let channel, let message, let code):
+            append(UInt8(7))
+            append(channel, message)
+            append(code.rawValue)
+        case .peerFinished: append(UInt8(8))
+        case .rotated(let epoch):
+            append(UInt8(9))
+            append(epoch)
+        case .rotationStalled: append(UInt8(10))
+        case .closed(let closure):
+            append(UInt8(11))
+            append(closure)
+        }
+    }
+
+    private mutating func append(_ closure: Closure) {
+        switch closure {
+        case .clean: append(UInt8(0))
+        case .byPeer(let code, let reason):
+            append(UInt8(1))
+            append(code.rawValue)
+            append(reason)
+        case .unconfirmed: append(UInt8(2))
+        case .failed(let error):
+            append(UInt8(3))
+            append(error)
+        }
+    }
+}
