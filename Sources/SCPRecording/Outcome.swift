@@ -129,3 +129,44 @@ extension BodyEncoder {
         }
     }
 }
+
+extension Outcome: CustomStringConvertible {
+    /// For people: what came out, with sizes and numbers, never with contents.
+    public var description: String {
+        switch self {
+        case .done: "done"
+        case .notStarted(let error): "not started (\(error))"
+        case .failed(let error): "failed with \(error.code)"
+        case .sent(let id): "message \(id.rawValue)"
+        case .notSent(let error): "not sent (\(error))"
+        case .message(let message, let bytes):
+            "message \(message.id.rawValue) of channel \(message.channel.number), \(bytes.count) bytes"
+        case .noMessage, .event(nil): "nothing"
+        case .wasCancelled(let was): was ? "cancelled" : "not cancelled"
+        case .agreement(let outcome): "\(outcome)"
+        case .transmitted(let transmit, let bytes): "\(bytes.count) bytes, \(transmit)"
+        case .event(let event?): Outcome.words(event)
+        }
+    }
+
+    private static func words(_ event: Event) -> String {
+        switch event {
+        case .identityPending: "identity pending"
+        case .agreementNeeded(let request): "key agreement \(request.id) needed"
+        case .established: "established"
+        case .readable(let channel): "channel \(channel.number) readable"
+        case .writable: "writable"
+        case .delivered(let channel, let through): "delivered on channel \(channel.number) through \(through.rawValue)"
+        case .cancelled(let channel, let message, _):
+            "message \(message.rawValue) of channel \(channel.number) cancelled"
+        case .refused(let channel, let message, _): "message \(message.rawValue) on channel \(channel.number) refused"
+        case .peerFinished: "peer finished"
+        case .rotated(let epoch): "epoch \(epoch)"
+        case .rotationStalled: "rotation stalled"
+        case .closed(.clean): "closed, confirmed"
+        case .closed(.byPeer(let code, _)): "closed by the peer with \(code)"
+        case .closed(.unconfirmed): "closed, not confirmed"
+        case .closed(.failed(let error)): "closed: \(error.code)"
+        }
+    }
+}

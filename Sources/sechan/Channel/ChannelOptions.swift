@@ -49,6 +49,13 @@ struct ChannelOptions: ParsableArguments {
     @Option(help: "Replace the keys after this many seconds.")
     var rotateSeconds: Seconds?
 
+    @Option(
+        help: ArgumentHelp(
+            "Write the session down in this new file, secrets included, for `sechan replay`; further ones in FILE.2...",
+            valueName: "file"),
+        completion: .file())
+    var record: String?
+
     func validate() throws {
         if identity != nil, agent != nil { throw ValidationError("--identity and --agent exclude each other.") }
         if timeout.duration == .zero { throw ValidationError("--timeout must be more than 0.") }
@@ -57,7 +64,7 @@ struct ChannelOptions: ParsableArguments {
     }
 
     /// Reads the keys, and says how channels are to be made.
-    func party() throws(Failure) -> Party {
+    func party(_ output: Output) throws(Failure) -> Party {
         let provider = try Provider.forChannels()
         let key: StaticKey<Provider>
         let publicKey: PublicKeyText
@@ -85,7 +92,15 @@ struct ChannelOptions: ParsableArguments {
         if let rotateSeconds { configuration.rotation.age = rotateSeconds.duration }
         return Party(
             provider: provider, configuration: configuration, publicKey: publicKey,
-            fingerprint: try publicKey.fingerprint(provider), keyAgent: keyAgent)
+            fingerprint: try publicKey.fingerprint(provider), keyAgent: keyAgent,
+            recordings: try recordings(output))
+    }
+}
+
+extension ChannelOptions {
+    private func recordings(_ output: Output) throws(Failure) -> Recordings? {
+        guard let record else { return nil }
+        return try Recordings(record, output)
     }
 }
 
@@ -97,6 +112,8 @@ struct Party: Sendable {
     let fingerprint: String
     /// Who holds the private key, when that is not us.
     var keyAgent: SocketAgent?
+    /// Where sessions are written down, if they are.
+    var recordings: Recordings?
 }
 
 extension PublicKey {

@@ -145,6 +145,7 @@ struct Dialer: Sendable {
         var options = TransportOptions()
         options.logger = LogLines.logger(output)
         options.keyAgent = party.keyAgent
+        if let recordings = party.recordings { options.recorder = { recordings.next() } }
         return options
     }
 

@@ -17,6 +17,7 @@ struct ListenerSetup: Sendable {
         var agent = party.keyAgent
         agent?.complain = { output.warning($0) }
         options.transport.keyAgent = agent
+        if let recordings = party.recordings { options.transport.recorder = { recordings.next() } }
         options.maximumConnections = maximumConnections
         options.maximumUnauthenticatedConnections = min(maximumConnections, options.maximumUnauthenticatedConnections)
         gatekeeper.apply(to: &configuration, &options.transport)

@@ -22,7 +22,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
         switch self {
         case .done: "done"
         case .usage: "the command line is wrong"
-        case .badData: "bad data from the peer"
+        case .badData: "bad data from the peer, or in a recording"
         case .noInput: "a key or an input is missing or cannot be read"
         case .noHost: "the host is unknown"
         case .unavailable: "nobody answers at the address"

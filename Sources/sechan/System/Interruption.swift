@@ -18,10 +18,12 @@ enum Interruption {
         grace: Duration = .seconds(8), orderly: Set<Int32> = [], whenOrderly: Success? = nil,
         _ body: @escaping @Sendable () async -> Result<Success, Failure>
     ) async throws(Failure) -> Success {
+        // Before there is work: who sees it at work may interrupt it.
+        let signals = SystemCalls.signals([interrupt, terminate])
         let work = Task { await body() }
         let received = Received()
         let watch = Task.detached {
-            for await signal in SystemCalls.signals([interrupt, terminate]) {
+            for await signal in signals {
                 if await received.note(signal) {
                     SystemCalls.exitAtOnce(ExitStatus.interrupted.rawValue)
                 }

@@ -39,7 +39,9 @@ struct Bench: Verb {
         guard let address else {
             return try await Interruption.guarding { await Bench.measureLoopback(duration, output) }
         }
-        var party = try channel.party()
+        var party = try channel.party(output)
+        let recordings = party.recordings
+        defer { recordings?.finish() }
         Benchmark.prepare(&party.configuration)
         if serve {
             let gatekeeper = try Gatekeeper(admission, party, output)

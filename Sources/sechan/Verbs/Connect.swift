@@ -27,7 +27,8 @@ struct Connect: Verb {
     @OptionGroup var shared: SharedOptions
 
     func execute(_ output: Output) async throws(Failure) {
-        let party = try channel.party()
+        let party = try channel.party(output)
+        defer { party.recordings?.finish() }
         let dialer = try Dialer(to: address, peer, party, output)
         let messages = message
         try await Interruption.guarding {

@@ -35,7 +35,8 @@ struct Listen: Verb {
     }
 
     func execute(_ output: Output) async throws(Failure) {
-        let party = try channel.party()
+        let party = try channel.party(output)
+        defer { party.recordings?.finish() }
         let gatekeeper = try Gatekeeper(admission, party, output)
         let service = Reception(
             party: party, gatekeeper: gatekeeper, writer: OutputWriter(output), echoes: echo, isSingle: once)

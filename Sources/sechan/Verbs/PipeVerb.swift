@@ -38,7 +38,9 @@ struct PipeVerb: Verb {
     func execute(_ output: Output) async throws(Failure) {
         var output = output
         output.records = .errors
-        var party = try channel.party()
+        var party = try channel.party(output)
+        let recordings = party.recordings
+        defer { recordings?.finish() }
         party.configuration.applicationProtocols = [Transfer.applicationProtocol]
         party.configuration.limits = Transfer.limits()
         let session = TransferSession(party, output)
