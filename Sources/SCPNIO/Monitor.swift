@@ -56,7 +56,7 @@ final class Monitor: SessionObserver {
             logger.debug("keys replaced", metadata: ["epoch": "\(epoch)"])
         case .rotationStalled:
             logger.info("peer does not answer the request for new keys")
-        case .readable, .writable, .delivered, .cancelled, .refused:
+        case .readable, .writable, .delivered, .cancelled, .refused, .pathChanged, .pathSuspect:
             break
         }
     }

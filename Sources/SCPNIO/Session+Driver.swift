@@ -94,7 +94,7 @@ extension Session {
             outcome = closure
             drain(closes: true)
             end(closure, &report.resumptions)
-        case .identityPending, .agreementNeeded, .refused, .rotated, .rotationStalled:
+        case .identityPending, .agreementNeeded, .refused, .rotated, .rotationStalled, .pathChanged, .pathSuspect:
             break
         }
     }

@@ -4,6 +4,8 @@ struct AcknowledgementState {
     private(set) var newest: UInt64?
     private var waiting = 0
     private(set) var isDue = false
+    /// Whether an eliciting frame has not been acknowledged.
+    var isWaiting: Bool { waiting > 0 }
     /// When the waiting frames must be acknowledged.
     private(set) var deadline: Instant?
 

@@ -35,7 +35,7 @@ extension Connection {
             sendClose(isComplete: outbox.isEmpty)
         case .waiting, .deciding, .agreeing, .halfOpen, .awaitingInit:
             appendHandshakeClose(code.maySendInHandshake ? code : .noError)
-            becomeDraining(.unconfirmed)
+            if isStream { becomeDraining(.unconfirmed) } else { endAfterRefusal(.unconfirmed) }
         case .closing, .draining, .closed:
             break
         }
@@ -48,6 +48,7 @@ extension Connection {
         closeIntent = nil
         forgetRotation()
         outbox.discard()
+        if !isStream { return beginClosing(intent.code, reason: intent.reason, isComplete: isComplete) }
         appendAcknowledgementToFlight()
         guard let counter = appendToFlight(.close, CloseFrame.encoded(intent.code, reason: intent.reason)) else {
             return fail(locally: .internalError)
@@ -83,6 +84,7 @@ extension Connection {
     /// One CLOSE, if the state has a key for it, and the end.
     /// [SCP-CLOSE-20]
     private mutating func fail(with error: ConnectionError) {
+        if !isStream { return failOnDatagrams(error) }
         // What only we need to know: the peer learns that it is not to blame. [SCP-HS-35]
         let told: ErrorCode = error.code == .keyUnavailable ? .internalError : error.code
         switch state {
@@ -106,6 +108,7 @@ extension Connection {
         closeIntent = nil
         forgetRotation()
         outbox.discard()
+        if !isStream { return drainDatagrams() }
         phase = .draining(Draining())
         exporter = nil
         timers.stopAll()
@@ -125,6 +128,7 @@ extension Connection {
     // [SCP-CLOSE-24] [SCP-TIME-15]
     mutating func terminate() {
         phase = .closed
+        link = nil
         exporter = nil
         forgetRotation()
         outbox.discard()
@@ -138,7 +142,7 @@ extension Connection {
 
     /// A rotation that is under way ends with the session, and its secrets with it.
     /// [SCP-ROT-20]
-    private mutating func forgetRotation() {
+    mutating func forgetRotation() {
         rotation = .idle
         owedRotation = nil
         wantsRotation = false

@@ -65,14 +65,15 @@ extension Connection {
         case .pathChallenge(let token):
             owed.pathResponse = token
             return true
-        case .pathResponse:
+        case .pathResponse(let token):
+            confirmPath(token)
             return false
         }
         return false
     }
 
     /// Takes a connection credit from a record or an ACK.
-    private mutating func raiseCredit(to credit: UInt64) {
+    mutating func raiseCredit(to credit: UInt64) {
         if outbox.raiseCredit(to: credit) { stopProbing() }
     }
 

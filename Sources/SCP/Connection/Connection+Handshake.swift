@@ -14,19 +14,35 @@ extension Connection {
 
     // [SCP-HS-23]
     private mutating func processResponse(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
+        try acceptResponse { (handshake, configuration) throws(Violation) in
+            try handshake.read(frame, header: header, configuration)
+        }
+    }
+
+    /// WAIT -> DECIDE, and on to UNCONF when the policy knows the answer.
+    /// [SCP-HS-23]
+    mutating func acceptResponse(
+        _ read: (inout InitiatorHandshake<Provider>, Configuration<Provider>) throws(Violation) -> AcceptedResponse
+    ) throws(Violation) {
         switch phase.take() {
         case .waiting(var waiting):
+            let before = waiting.handshake
             let response: AcceptedResponse
             do throws(Violation) {
-                response = try waiting.handshake.read(frame, header: header, configuration)
+                response = try read(&waiting.handshake, configuration)
             } catch {
                 phase = .waiting(waiting)
                 throw error
             }
-            phase = .deciding(Deciding(waiting, response: response))
-            guard let verdict = configuration.verdict(on: response.peerKey) else {
-                return events.identityPending(response.peerKey)
+            let verdict = configuration.verdict(on: response.peerKey)
+            // [SCP-DGRAM-13]
+            if link != nil, verdict?.isAccepted == false {
+                waiting.handshake = before
+                phase = .waiting(waiting)
+                throw Violation(.identityRejected)
             }
+            phase = .deciding(Deciding(waiting, response: response))
+            guard let verdict else { return events.identityPending(response.peerKey) }
             guard verdict.isAccepted else { throw Violation(.identityRejected) }
             try acceptResponder(isFirstUse: verdict.isFirstUse)
         case let other:
@@ -51,32 +67,46 @@ extension Connection {
         switch phase.take() {
         case .agreeing(var agreeing):
             let response = agreeing.response
-            let frame: [UInt8]
+            let message: [UInt8]
             let schedule: KeySchedule<Provider>
             do throws(NoiseError) {
-                (frame, schedule) = try agreeing.handshake.complete(response, configuration)
+                (message, schedule) = try agreeing.handshake.complete(
+                    response, configuration, connectionID: link?.path.ownConnectionID ?? [])
             } catch {
                 phase = .agreeing(agreeing)
                 return try awaitAgreement(error, offset: 0)
             }
             let keys: SessionKeys<Provider>
             do throws(Violation) {
+                try sendMessage3(message, of: agreeing.handshake)
                 keys = try sessionKeys(schedule)
             } catch {
                 phase = .agreeing(agreeing)
                 throw error
             }
             suite = agreeing.handshake.suite
-            flight.append(frame)
             let accepted = Peer(
                 publicKey: response.peerKey, applicationProtocol: response.applicationProtocol,
                 isFirstUse: agreeing.isFirstUse)
             phase = .unconfirmed(Unconfirmed(agreeing, keys: keys, peer: accepted))
+            link?.path.peerConnectionID = response.connectionID ?? []
             apply(response.parameters)
-            counts.framesSent &+= 1
         case let other:
             phase = other
         }
+    }
+
+    private mutating func sendMessage3(
+        _ message: [UInt8], of handshake: InitiatorHandshake<Provider>
+    ) throws(Violation) {
+        guard let finished = handshake.finished else { throw Violation(.internalError) }
+        if link != nil { return beginAckFlight(message, attempt: handshake.attempt, key: finished) }
+        guard
+            let frame = try? HandshakeFrame.message(
+                message, type: .ack, attempt: handshake.attempt, hello: [], key: finished)
+        else { throw Violation(.internalError) }
+        flight.append(frame)
+        counts.framesSent &+= 1
     }
 
     /// UNCONF -> EST: the responder has spoken under session keys.
@@ -98,6 +128,7 @@ extension Connection {
         phase = .established(established)
         timers.handshake = nil
         timers.decision = nil
+        if role == .initiator { link?.handshake.end() }
         timers.setKeepsAlive(configuration.timers.keepAlive, at: clock)
         counts.handshakeTime = clock.since(startTime)
     }
@@ -109,11 +140,8 @@ extension Connection {
     private mutating func processInit(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
         let verified = try ResponderHandshake.verify(frame, header: header, configuration)
         do throws(Violation) {
-            let prepared = try ResponderHandshake.prepare(verified, in: frame, configuration)
-            switch phase.take() {
-            case .awaitingInit(let awaiting): phase = .answering(Answering(awaiting, prepared: prepared))
-            case let other: phase = other
-            }
+            let prepared = try ResponderHandshake.prepare(verified, frame, verified.piece.bytes, configuration)
+            beginAnswering(prepared)
         } catch {
             refuse(verified, error.code)
             throw error
@@ -126,24 +154,51 @@ extension Connection {
     mutating func sendSecond() throws(Violation) {
         switch phase.take() {
         case .answering(let answering):
+            let verified = answering.prepared.verified
+            let answer: [UInt8]
             do throws(NoiseError) {
-                let (handshake, response) = try ResponderHandshake.respond(to: answering.prepared, configuration)
+                let (handshake, message) = try ResponderHandshake.respond(
+                    to: answering.prepared, configuration, isStream: isStream,
+                    connectionID: link?.path.ownConnectionID ?? [])
                 phase = .halfOpen(HalfOpen(answering, handshake: handshake))
-                flight.append(response)
-                counts.framesSent &+= 1
+                answer = message
             } catch {
                 let offset = answering.prepared.offset
                 phase = .answering(answering)
-                try awaitAgreement(error, offset: offset)
+                return try awaitAgreement(error, offset: offset)
             }
+            try sendMessage2(answer, verified)
         case let other:
             phase = other
         }
     }
 
+    private mutating func sendMessage2(
+        _ message: [UInt8], _ verified: ResponderHandshake<Provider>.Verified
+    ) throws(Violation) {
+        if link != nil {
+            link?.handshake.beginResponse(message, verified, at: clock)
+            return
+        }
+        guard
+            let response = try? HandshakeFrame.message(
+                message, type: .handshakeResponse, attempt: verified.attempt, hello: verified.hello.hello,
+                key: verified.hello.responderToInitiator)
+        else { throw Violation(.internalError) }
+        flight.append(response)
+        counts.framesSent &+= 1
+    }
+
+    mutating func beginAnswering(_ prepared: ResponderHandshake<Provider>.Prepared) {
+        switch phase.take() {
+        case .awaitingInit(let awaiting): phase = .answering(Answering(awaiting, prepared: prepared))
+        case let other: phase = other
+        }
+    }
+
     /// A refusal of a verified INIT goes out under its hello key.
     /// [SCP-HS-17] [SCP-HS-18] [SCP-CLOSE-10]
-    private mutating func refuse(_ verified: ResponderHandshake<Provider>.Verified, _ code: ErrorCode) {
+    mutating func refuse(_ verified: ResponderHandshake<Provider>.Verified, _ code: ErrorCode) {
         guard !configuration.isSilent, code.maySendInHandshake else { return }
         let list = code == .unsupportedSuite ? configuration.suites.map(\.rawValue) : []
         appendClose(
@@ -153,12 +208,23 @@ extension Connection {
 
     // [SCP-HS-20] [SCP-HS-22]
     private mutating func processInitiatorAck(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
+        try acceptInitiator { (handshake, configuration) throws(Violation) in
+            try handshake.read(frame, header: header, configuration)
+        }
+    }
+
+    /// HALF -> HOLD or EST: message 3 is read, and the session's keys are there.
+    /// [SCP-HS-20] [SCP-HS-21]
+    mutating func acceptInitiator(
+        _ read: (inout ResponderHandshake<Provider>, Configuration<Provider>) throws(Violation) ->
+            AcceptedInitiator<Provider>
+    ) throws(Violation) {
         switch phase.take() {
         case .halfOpen(var halfOpen):
             let initiator: AcceptedInitiator<Provider>
             let keys: SessionKeys<Provider>
             do throws(Violation) {
-                initiator = try halfOpen.handshake.read(frame, header: header, configuration)
+                initiator = try read(&halfOpen.handshake, configuration)
                 keys = try sessionKeys(initiator.schedule)
                 suite = halfOpen.handshake.suite
             } catch {
@@ -170,6 +236,7 @@ extension Connection {
                 publicKey: initiator.peerKey, applicationProtocol: initiator.applicationProtocol,
                 isFirstUse: verdict?.isFirstUse ?? false)
             let parameters = halfOpen.handshake.parameters
+            link?.didAcceptInitiator(halfOpen.handshake, connectionID: initiator.connectionID)
             phase = .held(Held(halfOpen, keys: keys, candidate: candidate))
             apply(parameters)
             // The confirmation: our first frame under the session's keys, with our credit. [SCP-HS-21]
@@ -223,7 +290,7 @@ extension Connection {
         sessionHash = schedule.hash
         do throws(CryptoError) {
             exporter = try schedule.exporter()
-            return try SessionKeys(schedule, role: role)
+            return try SessionKeys(schedule, role: role, isStream: isStream)
         } catch {
             throw Violation(.internalError)
         }
@@ -237,6 +304,7 @@ extension Connection {
         }
         if outbox.takeRoomNotice() { events.writable() }
         peerFrameLimit = Int(clamping: parameters.frameLimit)
+        link?.recovery.setSizeLimit(min(configuration.limits.datagramSize, Int(clamping: parameters.datagramSize)))
         counts.epoch = 1
         let ours = configuration.timers.idle
         let theirs = Duration.milliseconds(Int64(clamping: min(parameters.idleTimeout, 1 << 40)))
@@ -260,7 +328,7 @@ extension Connection {
     }
 
     // [SCP-HS-12] [SCP-HS-15] [SCP-CLOSE-5]
-    private func verifyClose(_ close: HandshakeClose, _ frame: Span<UInt8>) throws(Violation) {
+    func verifyClose(_ close: HandshakeClose, _ frame: Span<UInt8>) throws(Violation) {
         switch phase {
         case .waiting(let phase):
             try verifyRefusal(close, frame, attempt: phase.handshake.attempt, hello: phase.handshake.hello)

@@ -6,11 +6,13 @@ extension Connection {
     /// the peer's credit lets them. Before the session is established messages wait; nothing of them leaves before the
     /// peer is accepted.
     ///
-    /// - Parameter message: 0 bytes up to the peer's message limit.
+    /// - Parameters:
+    ///   - message: 0 bytes up to the peer's message limit.
+    ///   - expiry: on datagrams, when a reliable message that has not arrived is given up; the peer skips it.
     /// - Returns: its number on the channel, for `delivered` and `cancel`.
     /// [SCP-STATE-17]
     public mutating func send(
-        _ message: Span<UInt8>, on channel: Channel = .default, at now: Instant
+        _ message: Span<UInt8>, on channel: Channel = .default, expiring expiry: Instant? = nil, at now: Instant
     ) throws(SendError) -> MessageID {
         setClock(now)
         guard closeIntent == nil, !events.isClosed else { throw .closed }
@@ -19,6 +21,7 @@ extension Connection {
         default: break
         }
         let id = try outbox.send(message, on: channel)
+        if let expiry { outbox.held?.expire(channel, id.rawValue, at: expiry) }
         counts.messagesSent &+= 1
         return id
     }

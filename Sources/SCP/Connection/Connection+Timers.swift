@@ -21,6 +21,7 @@ extension Connection {
         consider(timers.keepAlive, .keepAlive)
         consider(timers.probe, .blocked)
         consider(timers.quiet, .quiet)
+        considerDatagramTimers(consider)
         return earliest
     }
 
@@ -51,6 +52,8 @@ extension Connection {
             timers.rotationStall = nil
             events.rotationStalled()
         }
+        advanceDatagrams()
+        guard state != .closed else { return }
         // [SCP-TIME-4]
         acknowledgements.expire(at: clock)
         // [SCP-TIME-6]

@@ -51,7 +51,7 @@ extension Connection {
 
     /// Whether a graceful close has nothing left to wait for.
     /// [SCP-CLOSE-13]
-    private var isReadyToClose: Bool {
+    var isReadyToClose: Bool {
         guard let closeIntent, outbox.isEmpty else { return false }
         return !closeIntent.afterPeerFinished || inbox.isFinished
     }
@@ -88,7 +88,7 @@ extension Connection {
     }
 
     /// Whether the responder's first frame of epoch 1 is still to be written.
-    private var owesConfirmation: Bool {
+    var owesConfirmation: Bool {
         mutating get { role == .responder && owed.credit && phase.withKeys { $0.nextSendCounter } == 0 }
     }
 
@@ -104,7 +104,7 @@ extension Connection {
     }
 
     // [SCP-ROT-5]
-    private mutating func writeRotation(
+    mutating func writeRotation(
         _ message: OwedRotation, to output: inout OutputSpan<UInt8>
     ) throws(Violation) {
         // [SCP-FRAME-11]
@@ -114,20 +114,20 @@ extension Connection {
         output.append(message.plaintext)
         let counter = try seal(&output, from: start, type: message.type)
         owedRotation = nil
-        acknowledgements.didSendEliciting(counter)
-        timers.didSendEliciting(at: clock)
+        link?.recovery.note(.rotation)
+        didSendEliciting(counter)
     }
 
     /// The credit to announce: everything once the peer is accepted, what the handshake promised before.
-    private mutating func currentCredit() -> UInt64 {
+    mutating func currentCredit() -> UInt64 {
         peer == nil ? inbox.connection.granted : inbox.announceConnectionCredit()
     }
 
     /// Whether messages of ours may leave: the peer has been accepted by us.
     /// [SCP-STATE-14] [SCP-HS-26]
-    private var maySendMessages: Bool { state == .established || state == .unconfirmed }
+    var maySendMessages: Bool { state == .established || state == .unconfirmed }
 
-    private var wantsDataFrame: Bool {
+    var wantsDataFrame: Bool {
         if !owed.isEmpty || inbox.owedChannelCredits > 0 { return true }
         if peer != nil, inbox.owesConnectionCredit { return true }
         guard maySendMessages else { return false }
@@ -167,7 +167,7 @@ extension Connection {
     }
 
     /// Appends tag and HMAC to the plaintext that follows the header at `start`, and protects the frame.
-    private mutating func seal(
+    mutating func seal(
         _ output: inout OutputSpan<UInt8>, from start: Int, type: FrameType
     ) throws(Violation) -> UInt64 {
         let count = output.count - start - FrameHeader.size
@@ -186,9 +186,10 @@ extension Connection {
     }
 
     // [SCP-FLOW-13] [SCP-REC-17]
-    private mutating func writeControlRecords(_ output: inout OutputSpan<UInt8>, upTo end: Int) {
+    mutating func writeControlRecords(_ output: inout OutputSpan<UInt8>, upTo end: Int) {
         if owed.credit || peer != nil && inbox.owesConnectionCredit {
             owed.credit = false
+            link?.recovery.note(.credit)
             Record.credit(currentCredit()).write(to: &output)
         }
         if owed.ping {
@@ -206,12 +207,15 @@ extension Connection {
         while end - output.count >= Constant.maximumControlRecord, inbox.owedChannelCredits > 0,
             let next = inbox.nextChannelCredit()
         {
+            link?.recovery.note(.channelCredit(next.channel))
             Record.channelCredit(next.channel, next.credit).write(to: &output)
         }
         guard maySendMessages else { return }
         outbox.writeNotices(&output, upTo: end)
         // [SCP-CLOSE-16]
         if end - output.count >= Constant.maximumControlRecord, let sum = outbox.takeFinish() {
+            link?.recovery.note(.finish)
+            outbox.didSendNotice()
             Record.finish(charge: sum).write(to: &output)
         }
     }
@@ -230,9 +234,9 @@ extension Connection {
     /// A sender that has data, no credit for it and nothing in flight that will be answered asks after a while, by
     /// timer and never in answer to an ACK.
     /// [SCP-FLOW-10]
-    private mutating func scheduleProbe() {
+    mutating func scheduleProbe() {
         guard maySendMessages, outbox.isStalled, !outbox.isEmpty, timers.probe == nil, !owed.blocked,
-            !acknowledgements.hasElicitingInFlight
+            link.map({ $0.recovery.log.elicitingCount == 0 }) ?? !acknowledgements.hasElicitingInFlight
         else { return }
         timers.probe = clock.advanced(by: timers.probeInterval)
     }

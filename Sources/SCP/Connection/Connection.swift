@@ -1,16 +1,18 @@
-/// One end of an SCP/1 connection over a byte stream, as a pure state machine: it consumes the bytes that arrived and
-/// the time, and gives back the bytes to write, events, and the time at which it wants to be called again. It touches
-/// no socket, no clock and no random source but its provider's.
+/// One end of an SCP/1 connection, over a byte stream or over datagrams, as a pure state machine: it consumes what
+/// arrived and the time, and gives back what to send, events, and the time at which it wants to be called again. It
+/// touches no socket, no clock and no random source but its provider's.
 ///
 /// Methods are of three kinds.
 /// - **Inputs** (`receive`, `receiveEnd`, `advance`, `send`, `read`, `cancel`, `refuse`, `ping`, `finish`, `close`,
-///   `abort`, `resolveIdentity`, `resolveAgreement`) take the time. They may follow each other back to back.
+///   `abort`, `resolveIdentity`, `resolveAgreement`; on datagrams `receive(datagram:from:at:)`, `transmitFailed`) take
+///   the time. They may follow each other back to back.
 /// - **Outputs** (`pollTransmit`, `pollEvent`, `deadline`) are asked after any input, in this order: poll transmit
 ///   until `.nothing`, poll events until nil, then arm a timer for `deadline`.
 /// - **Views** (`state`, `peer`, `statistics`, `sessionIdentifier`) change nothing.
 ///
-/// Times never go back: a smaller one is taken as the last. After a fatal error at most one CLOSE is left to poll, and
-/// every later `receive` throws the same error. No byte from the peer can trap, and memory is bounded by ``Limits``.
+/// Times never go back: a smaller one is taken as the last. After a fatal error at most one CLOSE is left to poll (on
+/// datagrams it is repeated until it is answered), and every later `receive` throws the same error. No byte from the
+/// peer can trap, and memory is bounded by ``Limits``.
 /// [SCP-SEC-4]
 public struct Connection<Provider: CryptoProvider>: ~Copyable {
     public let role: Role
@@ -77,19 +79,41 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     /// Bytes of message and frame data held, for the ceiling that ``Limits`` documents.
     public var memory: Int {
         inbox.memory + inbox.bookkeeping + outbox.memory + outbox.bookkeeping + frameBuffer.memory + flight.memory
+            + (link?.memory ?? 0)
     }
 
-    /// Begins a connection. An initiator's INIT is ready to be polled.
+    /// What a connection on datagrams has besides; nil on streams.
+    var link: DatagramLink<Provider>?
+    let isStream: Bool
+
+    /// Begins a connection on a stream. An initiator's INIT is ready to be polled.
     public init(_ role: Role, _ configuration: Configuration<Provider>, at now: Instant) throws(ConfigurationError) {
-        try configuration.validate()
-        let begun: (handshake: InitiatorHandshake<Provider>, frame: [UInt8])?
-        do throws(Violation) {
-            begun = role == .initiator ? try InitiatorHandshake.begin(configuration) : nil
-        } catch {
-            throw .backend
+        let begun = try Self.begin(role, configuration, isStream: true)
+        var frame: [UInt8] = []
+        if let begun {
+            let hello = begun.handshake.hello
+            guard
+                let built = try? HandshakeFrame.message(
+                    begun.message, type: .handshakeInit, attempt: begun.handshake.attempt, hello: hello.hello,
+                    key: hello.initiatorToResponder)
+            else { throw .backend }
+            frame = built
         }
+        self.init(role, configuration, begun?.handshake, link: nil, at: now)
+        guard !frame.isEmpty else { return }
+        flight.append(frame)
+        counts.framesSent = 1
+    }
+
+    /// What both kinds of transport have.
+    private init(
+        _ role: Role, _ configuration: Configuration<Provider>, _ handshake: InitiatorHandshake<Provider>?,
+        link: DatagramLink<Provider>?, at now: Instant
+    ) {
         self.role = role
         self.configuration = configuration
+        self.link = link
+        isStream = link == nil
         clock = now
         startTime = now
         // One fewer than we may ask, so that jitter on the way makes nobody a flooder.
@@ -97,13 +121,42 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
         peerRequests = TokenBucket(burst: Constant.peerRotationBurst, at: now)
         let granted = role == .responder && configuration.asks ? 0 : UInt64(configuration.limits.connectionCredit)
         inbox = Inbox(limits: configuration.limits, granted: granted)
-        outbox = Outbox(limits: configuration.limits)
+        outbox = Outbox(limits: configuration.limits, isStream: link == nil)
         // [SCP-STATE-1]
-        phase = if let begun { .waiting(Waiting(handshake: begun.handshake)) } else { .awaitingInit(AwaitingInit()) }
+        phase = if let handshake { .waiting(Waiting(handshake: handshake)) } else { .awaitingInit(AwaitingInit()) }
         timers.handshake = now.advanced(by: configuration.timers.handshake)
-        guard let begun else { return }
-        flight.append(begun.frame)
-        counts.framesSent = 1
+    }
+
+    private static func begin(
+        _ role: Role, _ configuration: Configuration<Provider>, isStream: Bool
+    ) throws(ConfigurationError) -> (handshake: InitiatorHandshake<Provider>, message: [UInt8])? {
+        try configuration.validate()
+        guard role == .initiator else { return nil }
+        do throws(Violation) {
+            return try InitiatorHandshake.begin(configuration, isStream: isStream)
+        } catch {
+            throw .backend
+        }
+    }
+
+    /// Begins a connection on datagrams with one peer. An initiator's INIT is ready to be polled.
+    ///
+    /// - Parameters:
+    ///   - remote: the peer's address.
+    ///   - connectionID: 1 to 20 bytes that the peer shall put before datagrams for us, so that we find it at another
+    ///     address; empty for none.
+    public init(
+        _ role: Role, _ configuration: Configuration<Provider>, to remote: Address, connectionID: [UInt8] = [],
+        at now: Instant
+    ) throws(ConfigurationError) {
+        let begun = try Self.begin(role, configuration, isStream: false)
+        let own = Array(connectionID.prefix(DatagramPrefix.maximumConnectionID))
+        var link = DatagramLink<Provider>(remote: remote, ownConnectionID: own)
+        if let begun {
+            link.path.limit.validate()
+            link.handshake.beginInit(begun.message, begun.handshake)
+        }
+        self.init(role, configuration, begun?.handshake, link: link, at: now)
     }
 
     /// The handshake hash of the session: the same on both sides and different for every session. Known once the

@@ -24,6 +24,10 @@ public enum Event: Equatable, Sendable {
     case rotated(epoch: UInt16)
     /// A rotation that we asked for has not been answered; the session goes on under the old keys.
     case rotationStalled
+    /// On datagrams: the peer has moved to this address, and has proved it.
+    case pathChanged(Address)
+    /// On datagrams: three probes in a row went unanswered. The session goes on; one may dial again meanwhile.
+    case pathSuspect
     /// The connection is over. The last event, exactly once.
     case closed(Closure)
 }
@@ -116,6 +120,8 @@ public struct Deadline: Equatable, Sendable {
     public enum Reason: Equatable, Sendable {
         case handshake, decision, acknowledge, idle, keepAlive, blocked, keyAge, rotation, rotationStalled, flush
         case closeWait, quiet
+        /// On datagrams.
+        case repetition, loss, pacing, oldKeys, path, messageExpired
     }
 
     public let instant: Instant
@@ -158,6 +164,10 @@ public struct Statistics: Equatable, Sendable {
     public var epoch: UInt16 = 0
     /// Rotations completed.
     public var rotations: UInt64 = 0
+    /// On datagrams: what was dropped, by reason.
+    public var drops = DropCounts()
+    /// On datagrams: eliciting frames of ours that were lost.
+    public var framesLost: UInt64 = 0
     /// From the start to the established session.
     public var handshakeTime: Duration?
     /// What was thrown away without ending the connection.

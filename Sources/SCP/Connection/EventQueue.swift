@@ -19,6 +19,8 @@ struct EventQueue {
     private var isPeerFinished = false
     private var epoch: UInt16?
     private var isRotationStalled = false
+    private var path: Address?
+    private var isPathSuspect = false
     private var closure: Closure?
     private(set) var isClosed = false
     /// Nothing of a peer that has not been accepted is shown.
@@ -34,6 +36,8 @@ struct EventQueue {
     mutating func writable() { isWritable = true }
     mutating func peerFinished() { isPeerFinished = true }
     mutating func rotated(_ epoch: UInt16) { self.epoch = epoch }
+    mutating func pathChanged(_ address: Address) { path = address }
+    mutating func pathSuspect() { isPathSuspect = true }
     mutating func rotationStalled() { isRotationStalled = true }
 
     mutating func readable(_ channel: Channel) {
@@ -101,6 +105,14 @@ struct EventQueue {
         if isRotationStalled {
             isRotationStalled = false
             return .rotationStalled
+        }
+        if let path {
+            self.path = nil
+            return .pathChanged(path)
+        }
+        if isPathSuspect {
+            isPathSuspect = false
+            return .pathSuspect
         }
         if showsMessages, isPeerFinished {
             isPeerFinished = false

@@ -20,12 +20,16 @@ public struct Limits: Hashable, Sendable {
     public var sendBuffer = 262_144
     /// While the adapter holds more unwritten bytes than this, nothing is written to it; default 131,072.
     public var writeHighWater = 131_072
+    /// On datagrams: the largest that is sent once probes have proved that it arrives, and that we take.
+    /// 1,200...65,527; default 1,452, what Ethernet carries below IPv6 and UDP.
+    public var datagramSize = 1_452
 
     public init() {}
 
     /// A limit by its name, for error messages.
     public enum Name: String, Sendable {
         case frameLimit, messageLimit, connectionCredit, channelCredit, channels, sendBuffer, writeHighWater
+        case datagramSize
     }
 
     /// Why the values cannot be used, if they cannot.
@@ -38,6 +42,8 @@ public struct Limits: Hashable, Sendable {
         guard (1...65_536).contains(channels) else { return .limit(.channels) }
         guard sendBuffer > Int(FlowControl.messageCharge), sendBuffer <= 1 << 31 else { return .limit(.sendBuffer) }
         guard writeHighWater >= 0 else { return .limit(.writeHighWater) }
+        // [SCP-DGRAM-3]
+        guard (PathSize.base...65_527).contains(datagramSize) else { return .limit(.datagramSize) }
         return nil
     }
 }
@@ -97,6 +103,16 @@ enum Constant {
     static let maximumAcknowledgement = 1 + 8 + 3 + 8
     /// Bytes of the largest control record: a cancel.
     static let maximumControlRecord = 1 + 4 + 8 + 8 + 8
+    /// ACK frames in a row after which a ping asks for an answer. [SCP-DGRAM-31]
+    static let acknowledgementsInARow = 32
+    /// Failed authentications on datagrams after which the keys are given up. [SCP-DGRAM-6]
+    static let integrityLimit: UInt64 = 1 << 36
+    /// Answers of an endpoint to strangers that wait to be polled.
+    static let maximumAnswers = 256
+    /// Probe timeouts in a row after which the path is said to be suspect.
+    static let suspectProbes = 3
+    /// Plaintext room below which a DATA frame is left to the next datagram.
+    static let minimumDatagramRoom = 64
     /// Plaintext room asked for in a frame before one is begun, so that control records always fit.
     static let minimumFrameRoom = 256
 }

@@ -11,6 +11,12 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     private var receiving: TrafficKeys<Provider>
     /// The keys of the next epoch, until its first frame has arrived.
     private var upcoming: UpcomingKeys<Provider>?
+    /// On datagrams: which counters were accepted. Nil on streams, which bring them in order.
+    private var window: ReplayWindow?
+    /// On datagrams: the receive keys of the epoch before, for frames that are late.
+    private var previous: PreviousKeys<Provider>?
+    /// The lowest counter that was accepted under the present receive epoch.
+    private var lowestOfEpoch = UInt64.max
     /// The counter of the next frame we send.
     private(set) var nextSendCounter: UInt64 = 0
     /// The counter of our first frame under the present epoch.
@@ -27,7 +33,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     private(set) var chain: Secret
     private(set) var hash: Digest
 
-    init(_ schedule: KeySchedule<Provider>, role: Role) throws(CryptoError) {
+    init(_ schedule: KeySchedule<Provider>, role: Role, isStream: Bool = true) throws(CryptoError) {
         let ours = try schedule.trafficKeys(sentBy: role)
         let theirs = try schedule.trafficKeys(sentBy: role.peer)
         chain = try schedule.chain()
@@ -36,6 +42,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
         receiveEpoch = 1
         sending = ours
         receiving = theirs
+        window = isStream ? nil : ReplayWindow()
     }
 
     /// The newest epoch whose keys are here.
@@ -65,6 +72,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     /// [SCP-ROT-12] [SCP-ROT-21]
     mutating func switchSending(to schedule: KeySchedule<Provider>, role: Role) throws(CryptoError) {
         let next = highestInstalled &+ 1
+        previous = nil
         let keys = try schedule.trafficKeys(sentBy: role)
         upcoming = UpcomingKeys(epoch: next, receiving: try schedule.trafficKeys(sentBy: role.peer), sending: nil)
         chain = try schedule.chain()
@@ -79,6 +87,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     /// The answerer's side, on INIT: frames under the next epoch may come; ours follow when the first has.
     /// [SCP-ROT-10]
     mutating func prepare(_ schedule: KeySchedule<Provider>, role: Role) throws(CryptoError) {
+        previous = nil
         upcoming = UpcomingKeys(
             epoch: highestInstalled &+ 1, receiving: try schedule.trafficKeys(sentBy: role.peer),
             sending: try schedule.trafficKeys(sentBy: role))
@@ -87,9 +96,11 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     }
 
     /// The first frame of the next epoch has arrived: the old receive keys are gone at once, since a stream brings no
-    /// older frame after it.
-    /// [SCP-ROT-14] [SCP-ROT-16]
+    /// older frame after it. On datagrams they stay until ``forgetPrevious()``.
+    /// [SCP-ROT-14] [SCP-ROT-16] [SCP-ROT-24]
     private mutating func turn(_ next: UpcomingKeys<Provider>) {
+        if window != nil { previous = PreviousKeys(epoch: receiveEpoch, receiving: receiving) }
+        lowestOfEpoch = .max
         receiving = next.receiving
         receiveEpoch = next.epoch
         received = KeyUsage()
@@ -157,11 +168,80 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     }
 }
 
+extension SessionKeys {
+    /// What became of a frame of a datagram.
+    enum Opening {
+        case opened(OpenedFrame)
+        /// Anybody may have sent it: nothing has changed.
+        case forged
+        /// The peer broke a rule.
+        case broken(Violation)
+    }
+
+    /// Why a frame of a datagram is dropped unopened, if it is: its epoch is not held, or its counter was seen.
+    /// [SCP-DGRAM-5]
+    func refusal(_ header: FrameHeader) -> DropReason? {
+        let epoch = header.sequence.epoch
+        guard epoch == receiveEpoch || epoch == upcoming?.epoch || epoch == previous?.epoch else {
+            return .unknownEpoch
+        }
+        guard let window, window.accepts(header.sequence.counter) else { return .replayed }
+        return nil
+    }
+
+    /// Whether a counter is the highest so far.
+    func isNewest(_ counter: UInt64) -> Bool { window?.highest == counter }
+
+    /// Erases the receive keys of the epoch before.
+    /// [SCP-ROT-24]
+    mutating func forgetPrevious() { previous = nil }
+    var hasPrevious: Bool { previous != nil }
+
+    /// Opens a frame of a datagram in place. The counter is marked only after GCM.
+    /// [SCP-DGRAM-5] [SCP-ROT-24]
+    mutating func openDatagram(
+        _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
+    ) -> Opening {
+        let epoch = header.sequence.epoch
+        let next = epoch == receiveEpoch ? nil : epoch == upcoming?.epoch ? upcoming : nil
+        let isPrevious = epoch == previous?.epoch
+        let keys = isPrevious ? previous?.receiving ?? receiving : next?.receiving ?? receiving
+        let plaintext: Range<Int>
+        do throws(FrameProtectionError) {
+            plaintext = try keys.open(&frame, at: start, header: header)
+        } catch {
+            return error == .decryption ? .broken(Violation(.authenticationFailed)) : .forged
+        }
+        let counter = header.sequence.counter
+        // An older epoch ends before a newer one begins.
+        if isPrevious, counter > lowestOfEpoch { return .broken(Violation(.sequenceViolation, offset: 2)) }
+        if let next {
+            // Counters never fall behind when the epoch rises.
+            if let highest = window?.highest, counter < highest {
+                return .broken(Violation(.sequenceViolation, offset: 2))
+            }
+            turn(next)
+        }
+        if !isPrevious { lowestOfEpoch = min(lowestOfEpoch, counter) }
+        if receiveEpoch == epoch, self.epoch == epoch { isConfirmed = true }
+        window?.mark(counter)
+        nextReceiveCounter = max(nextReceiveCounter, counter &+ 1)
+        if !isPrevious { received.count(header.frameSize) }
+        return .opened(OpenedFrame(plaintext: plaintext, isFirstOfEpoch: next != nil))
+    }
+}
+
 /// A frame that was opened.
 struct OpenedFrame {
     let plaintext: Range<Int>
     /// Whether it is the first under an epoch that a rotation made.
     let isFirstOfEpoch: Bool
+}
+
+/// The receive keys of the epoch before the present one.
+private struct PreviousKeys<Provider: CryptoProvider> {
+    let epoch: UInt16
+    let receiving: TrafficKeys<Provider>
 }
 
 /// Keys that a rotation has made and no frame has used.

@@ -16,6 +16,8 @@ struct Timers {
     var quiet: Instant?
     /// The idle time in force: the smaller non-zero of both sides'.
     var idleTimeout: Duration = .zero
+    /// On datagrams the idle time is no shorter than this: three probe timeouts. [SCP-DGRAM-28]
+    var floor: Duration = .zero
     var keepsAlive = false
     /// Whether an eliciting frame was sent since a frame was last accepted. [SCP-TIME-11]
     var hasSentEliciting = false
@@ -26,7 +28,7 @@ struct Timers {
         hasSentEliciting = false
         quiet = now.advanced(by: Constant.quietDelay)
         guard idleTimeout > .zero else { return }
-        idle = now.advanced(by: idleTimeout)
+        idle = now.advanced(by: max(idleTimeout, floor))
         keepAlive = keepsAlive ? now.advanced(by: idleTimeout / 3) : nil
     }
 
@@ -44,7 +46,7 @@ struct Timers {
     mutating func didSendEliciting(at now: Instant) {
         guard !hasSentEliciting else { return }
         hasSentEliciting = true
-        if idleTimeout > .zero, idle != nil { idle = now.advanced(by: idleTimeout) }
+        if idleTimeout > .zero, idle != nil { idle = now.advanced(by: max(idleTimeout, floor)) }
     }
 
     /// Stops everything but the wait for the end.

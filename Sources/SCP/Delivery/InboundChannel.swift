@@ -8,6 +8,8 @@ struct InboundChannel {
     private var finished = OffsetRanges()
     /// Whether its credit waits to be announced.
     var owesCredit = false
+    /// Whether it is announced again whatever has changed, because an announcement was lost.
+    var repeatsCredit = false
 
     init(_ channel: Channel, window: UInt64) {
         self.channel = channel

@@ -267,7 +267,9 @@ struct Inbox {
         let threshold = FlowControl.charge(messageLimit)
         for index in channels.indices where channels[index].owesCredit {
             channels[index].owesCredit = false
-            guard channels[index].window.isWorthAnnouncing(threshold: threshold) else { continue }
+            let isRepeated = channels[index].repeatsCredit
+            channels[index].repeatsCredit = false
+            guard isRepeated || channels[index].window.isWorthAnnouncing(threshold: threshold) else { continue }
             let credit = channels[index].window.available
             channels[index].window.announce(credit)
             owedChannelCredits -= 1
@@ -275,6 +277,16 @@ struct Inbox {
         }
         owedChannelCredits = 0
         return nil
+    }
+
+    /// An announcement of a channel's credit was lost: it is made again, with what holds then.
+    mutating func announceAgain(_ channel: Channel) {
+        let (index, isNew) = findChannel(channel)
+        guard !isNew else { return }
+        channels[index].repeatsCredit = true
+        guard !channels[index].owesCredit else { return }
+        channels[index].owesCredit = true
+        owedChannelCredits += 1
     }
 
     /// Channels whose credit waits to be announced.

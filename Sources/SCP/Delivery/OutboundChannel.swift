@@ -13,6 +13,10 @@ struct OutboundChannel {
     /// [SCP-REC-39]
     private(set) var withdrawn: [(id: UInt64, code: ErrorCode)] = []
 
+    /// On datagrams: the id after the newest message that was begun, and the oldest that is not known to have arrived.
+    var begun: UInt64 = 0
+    var oldest: UInt64 = 0
+
     init(_ channel: Channel, credit: UInt64) {
         self.channel = channel
         window = SendWindow(credit: credit)

@@ -3,8 +3,8 @@ extension Outbox {
     /// Gives a message up that was not sent whole. Returns false when there is nothing to cancel.
     /// [SCP-REC-30]
     mutating func cancel(_ id: UInt64, on channel: Channel, code: ErrorCode) -> Bool {
-        guard notices.count + withdrawnCount < Outbox.maximumNotices, let handle = queue.find(id, on: channel)
-        else { return false }
+        guard notices.count + withdrawnCount < Outbox.maximumNotices else { return false }
+        guard let handle = queue.find(id, on: channel) else { return cancelHeld(id, on: channel, code: code) }
         let index = channelIndex(channel)
         guard queue.first(on: channel) == handle else {
             guard channel.mode.isReliable else {
@@ -33,6 +33,8 @@ extension Outbox {
             notices.append(.cancel(channel, message: id, charge: charge, code: code))
         }
         retireWithdrawn(index)
+        held?.forget(channel, id)
+        settleSpan(index)
         return true
     }
 
@@ -77,10 +79,13 @@ extension Outbox {
         while end - frame.count >= Constant.maximumControlRecord, written < notices.count {
             switch notices[written] {
             case .cancel(let channel, let message, let charge, let code):
+                held?.written.append(.cancel(channel, message: message, charge: charge, code: code))
                 Record.cancel(channel, message: message, charge: charge, code: code).write(to: &frame)
             case .refuse(let channel, let message, let code):
+                held?.written.append(.refuse(channel, message: message, code: code))
                 Record.refuse(channel, message: message, code: code).write(to: &frame)
             }
+            didSendNotice()
             written += 1
         }
         notices.removeFirst(written)

@@ -10,24 +10,28 @@ struct Outbox {
     /// Channels that grants may make us remember though we have sent nothing on them.
     static let maximumGrantedChannels = 1_024
 
-    private let bufferLimit: Int
+    let bufferLimit: Int
     var connection: SendWindow
     private var channelCredit: UInt64
-    private var messageLimit: UInt64
+    private(set) var messageLimit: UInt64
     private var unreliableLimit = Outbox.largestUnreliable(frameLimit: TransportParameters.minimumFrameLimit)
-    private var channelLimit: UInt64
+    private(set) var channelLimit: UInt64
     var queue = MessageQueue()
     var channels: [OutboundChannel] = []
     /// Index into `channels` of the one whose turn it is.
     private var turn = 0
     private var receipts = DeliveryReceipts()
+    /// On datagrams: what is sent and not known to have arrived. Nil on streams.
+    var held: HeldMessages?
+    /// On datagrams: from the oldest message that is on its way to the newest, over all reliable channels.
+    var span = 0
     var notices: [MessageNotice] = []
     /// Messages given up whose turn to be told of has not come.
     var withdrawnCount = 0
     /// Channels whose first message has been started.
     var startedCount = 0
     private(set) var isFinished = false
-    private(set) var owesFinish = false
+    var owesFinish = false
     private var wantsRoom = false
     /// Whether the last look found nothing that credit lets out; a new message or credit ends it.
     var isStalled = false
@@ -39,8 +43,9 @@ struct Outbox {
     private var overtaken: UInt64 = 0
     private var patience: UInt64 = 0
 
-    init(limits: Limits) {
+    init(limits: Limits, isStream: Bool = true) {
         bufferLimit = limits.sendBuffer
+        held = isStream ? nil : HeldMessages()
         // Until the peer's parameters are known nothing is sent; what may be accepted is bounded by the defaults.
         connection = SendWindow(credit: 0)
         channelCredit = 0
@@ -58,43 +63,24 @@ struct Outbox {
         messageLimit = parameters.messageLimit
         channelLimit = parameters.channels
         unreliableLimit = Outbox.largestUnreliable(frameLimit: parameters.frameLimit)
+        if held != nil { unreliableLimit = Outbox.largestInDatagram }
         for index in channels.indices { channels[index].window = SendWindow(credit: parameters.channelCredit) }
         return refuseOversized()
-    }
-
-    private mutating func refuseOversized() -> [(channel: Channel, message: UInt64, code: ErrorCode)] {
-        var refused: [(channel: Channel, message: UInt64, code: ErrorCode)] = []
-        let limits = (message: Int(clamping: messageLimit), channel: channelLimit)
-        for entry in channels {
-            let isKnown = UInt64(clamping: entry.channel.number) < limits.channel
-            queue.forEach(on: entry.channel) { id, size in
-                if !isKnown {
-                    refused.append((entry.channel, id, .limitExceeded))
-                } else if size > limits.message {
-                    refused.append((entry.channel, id, .messageTooLarge))
-                }
-            }
-        }
-        for message in refused {
-            guard let handle = queue.find(message.message, on: message.channel) else { continue }
-            if message.code == .messageTooLarge, message.channel.mode.isReliable {
-                // The id has been given out, so the peer must hear that nothing comes under it.
-                withdraw(handle, message.message, channelIndex(message.channel), message.code)
-            } else {
-                queue.remove(handle)
-            }
-        }
-        return refused
     }
 
     private static func largestUnreliable(frameLimit: UInt64) -> Int {
         min(Int(clamping: frameLimit) - FrameHeader.tagSize, sharedFrameSize) - PieceLayout.maximumHeader
     }
 
-    var isEmpty: Bool { queue.isEmpty }
+    /// Whether nothing waits: to be sent, or, on datagrams, to be acknowledged.
+    /// [SCP-DGRAM-34]
+    var isEmpty: Bool { queue.isEmpty && held?.isEmpty ?? true }
     /// Whether messages wait that credit may let out.
-    var hasData: Bool { !queue.isEmpty && !isStalled && receipts.count < DeliveryReceipts.maximum }
-    var memory: Int { queue.memory }
+    var hasData: Bool {
+        if let held, !held.lost.isEmpty { return true }
+        return !queue.isEmpty && !isStalled && receipts.count < DeliveryReceipts.maximum
+    }
+    var memory: Int { queue.memory + (held?.memory ?? 0) }
     /// Bytes held for what the peer has yet to acknowledge.
     var bookkeeping: Int { receipts.memory }
     /// Messages accepted and not known to be delivered; at most what is queued and what is in flight.
@@ -136,7 +122,10 @@ struct Outbox {
     }
 
     /// Bytes of the send buffer in use, with 32 for each message.
-    private var buffered: Int { queue.byteCount + queue.count * SendRoom.messageCharge }
+    private var buffered: Int {
+        let inFlight = held.map { $0.queue.byteCount + $0.queue.count * SendRoom.messageCharge } ?? 0
+        return queue.byteCount + queue.count * SendRoom.messageCharge + inFlight
+    }
 
     /// Whether the sender who met `full` should be told of room: once, when a quarter is free.
     mutating func takeRoomNotice() -> Bool {
@@ -152,9 +141,9 @@ struct Outbox {
     }
 
     /// The sum of charges for the `finish` record, once nothing is left to send; the record is then sent.
-    /// [SCP-CLOSE-16]
+    /// [SCP-CLOSE-16] [SCP-DGRAM-39]
     mutating func takeFinish() -> UInt64? {
-        guard owesFinish, queue.isEmpty, notices.isEmpty else { return nil }
+        guard owesFinish, isEmpty, notices.isEmpty else { return nil }
         owesFinish = false
         return connection.reserved
     }
@@ -162,6 +151,7 @@ struct Outbox {
     /// Forgets everything that waits: the connection is ending without a flush.
     mutating func discard() {
         queue = MessageQueue()
+        if held != nil { held = HeldMessages() }
         waiting = nil
         for index in channels.indices {
             channels[index].started = nil
@@ -173,7 +163,10 @@ struct Outbox {
         isFinished = true
     }
 
-    mutating func trim() { queue.trim() }
+    mutating func trim() {
+        queue.trim()
+        held?.trim()
+    }
 
     // MARK: Credit
 
@@ -225,11 +218,17 @@ struct Outbox {
     /// [SCP-REC-35]
     mutating func fill(_ frame: inout OutputSpan<UInt8>, upTo end: Int, counter: UInt64) -> Fill {
         var wrote = false
+        switch fillLost(&frame, upTo: end) {
+        case .nothing: break
+        case .wrote: wrote = true
+        case .full: return .wrote
+        }
         while let index = nextChannel() {
             guard let layout = append(from: index, to: &frame, room: end - frame.count, counter: counter) else {
                 return wrote ? .wrote : .needs(neededForNextPiece(index))
             }
             wrote = true
+            noteWritten(layout)
             // What was given up behind this message comes before what follows it.
             if layout.hasLength, !notices.isEmpty {
                 writeNotices(&frame, upTo: end)
@@ -273,6 +272,7 @@ struct Outbox {
         // [SCP-REC-39]
         guard let handle = queue.first(on: channel), startedCount < Outbox.maximumStarted else { return false }
         if channel.mode.isReliable {
+            guard admitsSpan else { return false }
             let charge = FlowControl.charge(UInt64(queue.size(handle)))
             channels[index].isBlocked = !channels[index].window.admits(charge)
             guard !channels[index].isBlocked else { return false }
@@ -281,6 +281,7 @@ struct Outbox {
                 return false
             }
             channels[index].window.reserve(charge)
+            extendSpan(index, by: queue.id(handle))
         }
         channels[index].started = 0
         startedCount += 1
@@ -338,10 +339,12 @@ struct Outbox {
     private mutating func complete(_ index: Int, _ handle: MessageQueue.Handle, counter: UInt64) {
         let id = queue.id(handle)
         let channel = channels[index].channel
+        if held != nil, channel.mode.isReliable { keep(handle, id, channel) }
         queue.remove(handle)
         endStarted(index)
         guard channel.mode.isReliable else { return }
         retireWithdrawn(index)
+        guard held == nil else { return }
         receipts.add(counter: counter, channel: channel, message: id)
     }
 

@@ -15,17 +15,20 @@ struct PieceLayout {
 
     /// Nil when the room is too small: for a reliable message less than one byte of it would fit, for an unreliable one
     /// not the whole.
+    ///
+    /// - Parameter endsMessage: whether the `left` bytes are the last of the message; those of a repeated piece may not
+    ///   be.
     /// [SCP-REC-34]
-    init?(channel: Channel, message: UInt64, offset: Int, left: Int, room: Int) {
+    init?(channel: Channel, message: UInt64, offset: Int, left: Int, room: Int, endsMessage: Bool = true) {
         let offsetSize = channel.mode.isReliable && offset > 0 ? Varint.size(UInt64(offset)) : 0
         let fixed = 1 + Varint.size(channel.encoded) + Varint.size(message) + offsetSize
         let withLength = room - fixed - Varint.size(UInt64(left))
         if left <= withLength {
-            (count, isLast, hasLength) = (left, true, true)
+            (count, isLast, hasLength) = (left, endsMessage, true)
         } else if left <= room - fixed {
             // It fits only without its length, and then nothing may follow it; padding is a record too, so it must
             // end the frame.
-            (count, isLast, hasLength) = (left, true, false)
+            (count, isLast, hasLength) = (left, endsMessage, false)
         } else {
             guard channel.mode.isReliable, room - fixed >= 1 else { return nil }
             (count, isLast, hasLength) = (room - fixed, false, false)

@@ -67,6 +67,8 @@ struct Recovery {
 
     mutating func nextSizeProbe(at now: Instant) -> Int? { pathSize.nextProbe(at: now) }
     mutating func didSendSizeProbe(_ counter: UInt64, size: Int) { pathSize.didSendProbe(counter, size: size) }
+    /// The largest datagram that both sides want.
+    mutating func setSizeLimit(_ limit: Int) { pathSize = PathSize(limit: limit) }
     mutating func tooLarge(_ size: Int, at now: Instant) { pathSize.tooLarge(size, at: now) }
 
     // MARK: Acknowledgement

@@ -75,7 +75,10 @@ import Testing
         ] as [([UInt8], ErrorCode?)])
     func downgradeIsDetected(list: [UInt8], code: ErrorCode?) throws {
         var fixture = try Fixture()
-        var (handshake, frame) = try InitiatorHandshake.begin(fixture.initiator)
+        var (handshake, message) = try InitiatorHandshake.begin(fixture.initiator)
+        let frame = try HandshakeFrame.message(
+            message, type: .handshakeInit, attempt: handshake.attempt, hello: handshake.hello.hello,
+            key: handshake.hello.initiatorToResponder)
         var peer = HostilePeer(.responder, fixture)
         peer.items = itemBytes(0x0c, [1]) + itemBytes(0x0d, list)
         try peer.readInit(frame)

@@ -84,6 +84,8 @@ struct TableStage: ~Copyable {
         case .peerFinished: "peerFinished"
         case .rotated: "rotated"
         case .rotationStalled: "rotationStalled"
+        case .pathChanged: "pathChanged"
+        case .pathSuspect: "pathSuspect"
         case .closed(.clean): "closed(clean)"
         case .closed(.unconfirmed): "closed(unconfirmed)"
         case .closed(.byPeer): "closed(peer)"

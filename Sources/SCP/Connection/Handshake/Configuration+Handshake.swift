@@ -1,7 +1,7 @@
 /// What a configuration says in the handshake, and what it makes of what the peer says.
 extension Configuration {
     /// Our parameters, with the connection credit to announce.
-    func parameters(credit: Int) -> TransportParameters {
+    func parameters(credit: Int, isStream: Bool = true) -> TransportParameters {
         var parameters = TransportParameters()
         parameters.frameLimit = UInt64(clamping: limits.frameLimit)
         parameters.messageLimit = UInt64(clamping: limits.messageLimit)
@@ -9,6 +9,7 @@ extension Configuration {
         parameters.channelCredit = UInt64(clamping: limits.channelCredit)
         parameters.channels = UInt64(clamping: limits.channels)
         parameters.idleTimeout = min(timers.idle.wholeMilliseconds, Varint.maximum)
+        if !isStream { parameters.datagramSize = UInt64(clamping: limits.datagramSize) }
         return parameters
     }
 
@@ -23,9 +24,10 @@ extension Configuration {
 
     /// The items of message 2. No credit is granted to a peer on whom somebody has yet to decide.
     /// [SCP-FLOW-12]
-    func offer(_ suite: Suite) -> HandshakeItems {
+    func offer(_ suite: Suite, isStream: Bool, connectionID: [UInt8]) -> HandshakeItems {
         var items = HandshakeItems()
-        items.parameters = parameters(credit: asks ? 0 : limits.connectionCredit)
+        items.parameters = parameters(credit: asks ? 0 : limits.connectionCredit, isStream: isStream)
+        if !connectionID.isEmpty { items.connectionID = connectionID }
         items.versions = [FrameHeader.version]
         // [SCP-ITEM-27]
         items.suites = suites.map(\.rawValue)

@@ -1,4 +1,4 @@
-/// Frames of epoch 0 on a stream: one whole message each, counter 0.
+/// Frames of epoch 0: on a stream one whole message each, on datagrams a piece of one.
 enum HandshakeFrame {
     /// A frame that carries a whole message.
     static func message<Authenticator: RecordAuthenticator>(
@@ -10,6 +10,30 @@ enum HandshakeFrame {
             FrameHeader(type: type, sequence: .zero, length: size).write(to: &output)
             HandshakePiece.write(
                 kind, type: type, attempt: attempt, hello: hello, message: message.span, to: &output)
+        }
+        return try authenticated(bytes, key: key)
+    }
+
+    /// A frame for datagrams: a piece of a message, progress or a retry.
+    ///
+    /// - Parameters:
+    ///   - have: the pieces that we hold of the peer's message.
+    ///   - size: INIT is padded so that its datagram has this many bytes.
+    /// [SCP-DGRAM-8] [SCP-DGRAM-9]
+    static func piece<Authenticator: RecordAuthenticator>(
+        _ kind: HandshakePiece.Kind, type: FrameType, attempt: Attempt, hello: HelloKey, have: UInt16,
+        message: [UInt8], cookie: [UInt8], paddedTo size: Int, key: Authenticator
+    ) throws(CryptoError) -> [UInt8] {
+        var counter: UInt64 = 0
+        if case .piece(let index, _, _) = kind { counter = UInt64(index) }
+        guard let sequence = SequenceNumber(epoch: 0, counter: counter) else { throw .invalidLength }
+        let padded = max(0, size - FrameHeader.size - FrameHeader.macSize)
+        let length = max(HandshakePiece.encodedSize(kind, in: type), padded)
+        let bytes = [UInt8](capacity: length + FrameHeader.size) { output in
+            FrameHeader(type: type, sequence: sequence, length: length).write(to: &output)
+            HandshakePiece.write(
+                kind, type: type, attempt: attempt, hello: hello, have: have, message: message.span,
+                cookie: cookie.span, paddedTo: padded, to: &output)
         }
         return try authenticated(bytes, key: key)
     }
@@ -37,12 +61,14 @@ enum HandshakeFrame {
         guard isGenuine == true else { throw Violation(.authenticationFailed, offset: end) }
     }
 
-    /// The whole message that a frame of epoch 0 carries.
-    static func parse(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) -> HandshakePiece {
+    /// What a frame of epoch 0 carries: on a stream a whole message.
+    static func parse(
+        _ frame: Span<UInt8>, header: FrameHeader, isStream: Bool = true
+    ) throws(Violation) -> HandshakePiece {
         do throws(WireError) {
             return try HandshakePiece.parse(
                 frame, in: FrameHeader.size..<frame.count - FrameHeader.macSize, type: header.type,
-                counter: header.sequence.counter, isStream: true)
+                counter: header.sequence.counter, isStream: isStream)
         } catch {
             throw Violation(error)
         }

@@ -26,12 +26,12 @@ extension HandshakeState {
         }
     }
 
-    /// Reads the Noise message that a frame carries.
-    mutating func readPayload(of piece: HandshakePiece, in frame: Span<UInt8>) throws(Violation) -> [UInt8] {
+    /// Reads the Noise message that lies in `range` of `bytes`.
+    mutating func readPayload(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(Violation) -> [UInt8] {
         do throws(NoiseError) {
-            return try read(frame.extracting(piece.bytes))
+            return try read(bytes.extracting(range))
         } catch {
-            throw Violation(error, offset: piece.bytes.lowerBound)
+            throw Violation(error, offset: range.lowerBound)
         }
     }
 

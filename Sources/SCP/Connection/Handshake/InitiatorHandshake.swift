@@ -3,6 +3,8 @@ struct AcceptedResponse {
     let parameters: TransportParameters
     let peerKey: PublicKey
     let applicationProtocol: ApplicationProtocol?
+    /// What the responder wants before datagrams for it.
+    let connectionID: [UInt8]?
 }
 
 /// The initiator's side of the handshake: `-> e`, `<- e, ee, s, es`, `-> s, se`.
@@ -14,10 +16,10 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
     /// Protects our ACK and CLOSE once message 2 has been read.
     private(set) var finished: Provider.Authenticator?
 
-    /// Draws the attempt id and builds the INIT frame.
+    /// Draws the attempt id and builds message 1.
     static func begin(
-        _ configuration: Configuration<Provider>
-    ) throws(Violation) -> (handshake: InitiatorHandshake, frame: [UInt8]) {
+        _ configuration: Configuration<Provider>, isStream: Bool = true
+    ) throws(Violation) -> (handshake: InitiatorHandshake, message: [UInt8]) {
         guard let suite = configuration.suites.first else { throw Violation(.internalError) }
         do throws(CryptoError) {
             let provider = configuration.provider
@@ -28,16 +30,14 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
                 accessKey: configuration.accessKey, attempt: attempt)
             let opening = InitMessage.opening(
                 suite: suite.rawValue,
-                parameters: configuration.parameters(credit: configuration.limits.connectionCredit))
+                parameters: configuration.parameters(
+                    credit: configuration.limits.connectionCredit, isStream: isStream))
             let prologue = InitMessage.prologue(attempt: attempt, opening: opening.span, in: 0..<opening.count)
             guard var noise = try? suite.handshake(.initiator, configuration, prologue: prologue),
                 let message = try? noise.write(payload: Span())
             else { throw .backend(0) }
             let handshake = InitiatorHandshake(suite: suite, attempt: attempt, hello: hello, noise: noise)
-            let frame = try HandshakeFrame.message(
-                opening + message, type: .handshakeInit, attempt: attempt, hello: hello.hello,
-                key: hello.initiatorToResponder)
-            return (handshake, frame)
+            return (handshake, opening + message)
         } catch {
             throw Violation(.internalError)
         }
@@ -59,13 +59,21 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
         let piece = try HandshakeFrame.parse(frame, header: header)
         guard piece.attempt == attempt else { throw Violation(.unexpectedMessage, offset: FrameHeader.size) }
         guard piece.hello == hello.hello else { throw Violation(.malformedFrame, kind: .invalidHello, offset: 23) }
+        return try accept(frame, piece.bytes, configuration)
+    }
+
+    /// Reads message 2, which lies in `range` of `bytes`. A failed one leaves the handshake as it was.
+    /// [SCP-HS-23] [SCP-HS-29]
+    mutating func accept(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, _ configuration: Configuration<Provider>
+    ) throws(Violation) -> AcceptedResponse {
         var next = noise
-        let payload = try next.readPayload(of: piece, in: frame)
+        let payload = try next.readPayload(bytes, range)
         let items: HandshakeItems
         do throws(WireError) {
             items = try HandshakeItems.parse(payload.span, in: 0..<payload.count, of: .m2, suite: suite.rawValue)
         } catch {
-            throw Violation(error, base: piece.bytes.lowerBound)
+            throw Violation(error, base: range.lowerBound)
         }
         let response = try settle(items, next, configuration)
         do throws(NoiseError) { finished = try next.finishedKey() } catch { throw Violation(error) }
@@ -88,24 +96,21 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
         // Of versions there is one, so a list that contains it, which parsing has made sure of, cannot hold a better.
         return AcceptedResponse(
             parameters: items.parameters, peerKey: peerKey,
-            applicationProtocol: try configuration.chooseProtocol(from: items.applicationProtocols))
+            applicationProtocol: try configuration.chooseProtocol(from: items.applicationProtocols),
+            connectionID: items.connectionID)
     }
 
-    /// Builds the ACK frame with message 3, and the session's keys. Only for an accepted responder. With an agreement
-    /// to be made elsewhere nothing has changed.
+    /// Builds message 3, and the session's keys. Only for an accepted responder. With an agreement to be made
+    /// elsewhere nothing has changed.
     /// [SCP-HS-24] [SCP-ITEM-29] [SCP-HS-34]
     mutating func complete(
-        _ response: AcceptedResponse, _ configuration: Configuration<Provider>
-    ) throws(NoiseError) -> (frame: [UInt8], schedule: KeySchedule<Provider>) {
-        guard let finished else { throw .outOfTurn }
+        _ response: AcceptedResponse, _ configuration: Configuration<Provider>, connectionID: [UInt8] = []
+    ) throws(NoiseError) -> (message: [UInt8], schedule: KeySchedule<Provider>) {
         var items = HandshakeItems()
         items.applicationProtocols = response.applicationProtocol.map { [$0.bytes] }
+        if !connectionID.isEmpty { items.connectionID = connectionID }
         let message = try noise.write(payload: items.encoded.span)
-        guard
-            let frame = try? HandshakeFrame.message(
-                message, type: .ack, attempt: attempt, hello: [], key: finished)
-        else { throw .missingKey }
-        return (frame, try noise.schedule())
+        return (message, try noise.schedule())
     }
 
     /// The result of an agreement that message 3 waits for.

@@ -2,6 +2,8 @@
 struct AcceptedInitiator<Provider: CryptoProvider> {
     let peerKey: PublicKey
     let applicationProtocol: ApplicationProtocol?
+    /// What the initiator wants before datagrams for it.
+    let connectionID: [UInt8]?
     let schedule: KeySchedule<Provider>
 }
 
@@ -26,9 +28,9 @@ struct ResponderHandshake<Provider: CryptoProvider> {
     /// Checks the frame's HMAC, and that it proves what we require. Until this succeeds nothing is answered.
     /// [SCP-HS-14] [SCP-HS-16]
     static func verify(
-        _ frame: Span<UInt8>, header: FrameHeader, _ configuration: Configuration<Provider>
+        _ frame: Span<UInt8>, header: FrameHeader, _ configuration: Configuration<Provider>, isStream: Bool = true
     ) throws(Violation) -> Verified {
-        let piece = try HandshakeFrame.parse(frame, header: header)
+        let piece = try HandshakeFrame.parse(frame, header: header, isStream: isStream)
         guard piece.hello.isSuperset(of: configuration.requiresHello) else {
             throw Violation(.authenticationFailed, offset: FrameHeader.size + 9)
         }
@@ -55,26 +57,26 @@ struct ResponderHandshake<Provider: CryptoProvider> {
         var noise: HandshakeState<Provider>
     }
 
-    /// Reads message 1.
+    /// Reads message 1, which lies in `range` of `bytes`.
     /// [SCP-HS-16]
     static func prepare(
-        _ verified: Verified, in frame: Span<UInt8>, _ configuration: Configuration<Provider>
+        _ verified: Verified, _ bytes: Span<UInt8>, _ range: Range<Int>, _ configuration: Configuration<Provider>
     ) throws(Violation) -> Prepared {
         let message: InitMessage
         do throws(WireError) {
             message = try InitMessage.parse(
-                frame, in: verified.piece.bytes, supporting: configuration.suites.map(\.rawValue))
+                bytes, in: range, supporting: configuration.suites.map(\.rawValue))
         } catch {
             throw Violation(error)
         }
         guard let suite = configuration.suites.first(where: { $0.rawValue == message.suite }) else {
             throw Violation(.unsupportedSuite, kind: .unsupportedSuite, offset: message.opening.lowerBound)
         }
-        let prologue = InitMessage.prologue(attempt: verified.attempt, opening: frame, in: message.opening)
+        let prologue = InitMessage.prologue(attempt: verified.attempt, opening: bytes, in: message.opening)
         do throws(NoiseError) {
             var noise = try suite.handshake(.responder, configuration, prologue: prologue)
             // A public key of low order in message 1 fails here, before we make an ephemeral of our own.
-            _ = try noise.read(frame.extracting(message.noise))
+            _ = try noise.read(bytes.extracting(message.noise))
             return Prepared(
                 suite: suite, verified: verified, parameters: message.parameters, offset: message.noise.lowerBound,
                 noise: noise)
@@ -83,23 +85,19 @@ struct ResponderHandshake<Provider: CryptoProvider> {
         }
     }
 
-    /// Writes message 2; gives the RESPONSE frame.
+    /// Writes message 2.
     /// [SCP-HS-19] [SCP-HS-31] [SCP-HS-34]
     static func respond(
-        to prepared: Prepared, _ configuration: Configuration<Provider>
-    ) throws(NoiseError) -> (handshake: ResponderHandshake, frame: [UInt8]) {
+        to prepared: Prepared, _ configuration: Configuration<Provider>, isStream: Bool, connectionID: [UInt8]
+    ) throws(NoiseError) -> (handshake: ResponderHandshake, message: [UInt8]) {
         var noise = prepared.noise
         let verified = prepared.verified
-        let response = try noise.write(payload: configuration.offer(prepared.suite).encoded.span)
-        guard
-            let bytes = try? HandshakeFrame.message(
-                response, type: .handshakeResponse, attempt: verified.attempt, hello: verified.hello.hello,
-                key: verified.hello.responderToInitiator)
-        else { throw .missingKey }
+        let offer = configuration.offer(prepared.suite, isStream: isStream, connectionID: connectionID)
+        let response = try noise.write(payload: offer.encoded.span)
         let handshake = ResponderHandshake(
             suite: prepared.suite, attempt: verified.attempt, hello: verified.hello, parameters: prepared.parameters,
             noise: noise, finished: try noise.finishedKey())
-        return (handshake, bytes)
+        return (handshake, response)
     }
 
     /// Reads the ACK frame with message 3. A failed one leaves the handshake as it was.
@@ -110,13 +108,21 @@ struct ResponderHandshake<Provider: CryptoProvider> {
         try HandshakeFrame.verify(frame, key: finished)
         let piece = try HandshakeFrame.parse(frame, header: header)
         guard piece.attempt == attempt else { throw Violation(.unexpectedMessage, offset: FrameHeader.size) }
+        return try accept(frame, piece.bytes, configuration)
+    }
+
+    /// Reads message 3, which lies in `range` of `bytes`. A failed one leaves the handshake as it was.
+    /// [SCP-HS-20] [SCP-HS-29]
+    mutating func accept(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, _ configuration: Configuration<Provider>
+    ) throws(Violation) -> AcceptedInitiator<Provider> {
         var next = noise
-        let payload = try next.readPayload(of: piece, in: frame)
+        let payload = try next.readPayload(bytes, range)
         let items: HandshakeItems
         do throws(WireError) {
             items = try HandshakeItems.parse(payload.span, in: 0..<payload.count, of: .m3, suite: suite.rawValue)
         } catch {
-            throw Violation(error, base: piece.bytes.lowerBound)
+            throw Violation(error, base: range.lowerBound)
         }
         // [SCP-ITEM-22]
         if items.credential != nil { throw Violation(.credentialInvalid) }
@@ -125,7 +131,8 @@ struct ResponderHandshake<Provider: CryptoProvider> {
         do throws(NoiseError) {
             let schedule = try next.schedule()
             noise = next
-            return AcceptedInitiator(peerKey: peerKey, applicationProtocol: chosen, schedule: schedule)
+            return AcceptedInitiator(
+                peerKey: peerKey, applicationProtocol: chosen, connectionID: items.connectionID, schedule: schedule)
         } catch {
             throw Violation(error)
         }

@@ -21,6 +21,7 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
     case established(Established<Provider>)
     case closing(Closing<Provider>)
     case draining(Draining)
+    case acknowledging(Acknowledging<Provider>)
     case closed
 
     var state: ConnectionState {
@@ -36,6 +37,7 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
         case .established: .established
         case .closing: .closing
         case .draining: .draining
+        case .acknowledging: .draining
         case .closed: .closed
         }
     }
@@ -65,6 +67,10 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
         case .closing(var phase):
             let result = body(&phase.keys)
             self = .closing(phase)
+            return result
+        case .acknowledging(var phase):
+            let result = body(&phase.keys)
+            self = .acknowledging(phase)
             return result
         case let other:
             self = other
@@ -115,6 +121,9 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
         case .closing(var phase):
             result = phase.keys.seal(&frame, at: start, plaintextCount: plaintextCount, type: type)
             self = .closing(phase)
+        case .acknowledging(var phase):
+            result = phase.keys.seal(&frame, at: start, plaintextCount: plaintextCount, type: type)
+            self = .acknowledging(phase)
         case let other:
             self = other
             throw Violation(.internalError)

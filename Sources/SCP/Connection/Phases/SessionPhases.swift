@@ -36,3 +36,10 @@ struct Closing<Provider: CryptoProvider>: ~Copyable {
 /// the stream too, since a transport that is closed with unread input may destroy our last frame.
 /// [SCP-CLOSE-21]
 struct Draining: ~Copyable {}
+
+/// DRAINING on datagrams: the outcome is decided; the keys stay to acknowledge a CLOSE that is repeated.
+struct Acknowledging<Provider: CryptoProvider>: ~Copyable {
+    var keys: SessionKeys<Provider>
+
+    init(keys: consuming SessionKeys<Provider>) { self.keys = keys }
+}

@@ -1,0 +1,120 @@
+/// Where connections are kept and found.
+extension Endpoint {
+    func slot(_ handle: ConnectionHandle) -> Slot? {
+        guard places.indices.contains(handle.index), places[handle.index].generation == handle.generation
+        else { return nil }
+        return places[handle.index].slot
+    }
+
+    func handle(_ index: Int) -> ConnectionHandle? {
+        guard places.indices.contains(index), places[index].slot != nil else { return nil }
+        return ConnectionHandle(index: index, generation: places[index].generation)
+    }
+
+    mutating func insert(_ slot: Slot) -> Int {
+        let index: Int
+        if let reused = free.popLast() {
+            index = reused
+        } else {
+            index = places.count
+            places.append(Place())
+        }
+        slot.deadline = slot.connection.deadline?.instant
+        places[index].slot = slot
+        byAddress[slot.remote, default: []].append(index)
+        touch(index)
+        return index
+    }
+
+    /// Marks a connection as one that may have something to say.
+    mutating func touch(_ index: Int) {
+        places[index].slot?.deadline = places[index].slot?.connection.deadline?.instant
+        if !dirty.contains(index) { dirty.append(index) }
+    }
+
+    mutating func remove(_ index: Int) {
+        guard let slot = places[index].slot else { return }
+        if configuration.isSilent, !slot.isOwn { spent.add(slot.ephemeral, at: clock) }
+        places[index].slot = nil
+        places[index].generation &+= 1
+        free.append(index)
+        byAddress[slot.remote]?.removeAll { $0 == index }
+        if byAddress[slot.remote]?.isEmpty == true { byAddress[slot.remote] = nil }
+    }
+
+    /// The connection id of the next connection: where it will be kept, and random bytes that nobody guesses.
+    mutating func newIdentifier() -> [UInt8] {
+        guard settings.connectionIDSize > 0 else { return [] }
+        let size = min(max(settings.connectionIDSize, 8), DatagramPrefix.maximumConnectionID)
+        var bytes = [UInt8](repeating: 0, count: size)
+        var span = bytes.mutableSpan
+        try? configuration.provider.fillRandom(&span)
+        let index = free.last ?? places.count
+        for step in 0..<4 { bytes[step] = UInt8(truncatingIfNeeded: index >> (8 * (3 - step))) }
+        return bytes
+    }
+
+    /// The connection that gave out a connection id.
+    func find(_ datagram: Span<UInt8>, identifier range: Range<Int>) -> Int? {
+        guard range.count >= 4 else { return nil }
+        var index = 0
+        for step in 0..<4 { index = index << 8 | Int(datagram[range.lowerBound + step]) }
+        guard places.indices.contains(index), let identifier = places[index].slot?.identifier,
+            identifier.count == range.count
+        else { return nil }
+        for step in 0..<range.count where identifier[step] != datagram[range.lowerBound + step] { return nil }
+        return index
+    }
+
+    /// The connection with an address that has not ended.
+    func live(at address: Address) -> Int? {
+        (byAddress[address] ?? []).first { index in
+            switch places[index].slot?.connection.state {
+            case nil, .closed, .draining, .closing: false
+            default: true
+            }
+        }
+    }
+
+    /// A connection of somebody else's at an address that waits for its handshake to go on.
+    func halfOpen(_ isCounted: (Slot) -> Bool = { _ in true }) -> (count: Int, bytes: Int) {
+        var result = (count: 0, bytes: 0)
+        for place in places {
+            guard let slot = place.slot, !slot.isOwn, isCounted(slot) else { continue }
+            switch slot.connection.state {
+            case .awaitingInit, .halfOpen:
+                result.count += 1
+                result.bytes += slot.connection.memory
+            default: break
+            }
+        }
+        return result
+    }
+
+    /// A newer session of the peer at an address has been accepted: the older ones end here, without a word.
+    /// [SCP-DGRAM-30]
+    mutating func replaceOthers(at address: Address, by index: Int) {
+        guard let newer = places[index].slot, !newer.isOwn else { return }
+        for other in byAddress[address] ?? [] where other != index {
+            guard let slot = places[other].slot, !slot.isOwn else { continue }
+            slot.connection.replace(at: clock)
+            touch(other)
+        }
+    }
+}
+
+extension Connection {
+    /// The attempt of the handshake, while there is one.
+    var attempt: Attempt? { phase.handshakeView?.attempt ?? link?.handshake.accepted?.attempt }
+
+    /// A newer session of the same peer has taken its place.
+    /// [SCP-DGRAM-30]
+    mutating func replace(at now: Instant) {
+        setClock(now)
+        switch state {
+        case .unconfirmed, .held, .established:
+            end(.failed(ConnectionError(.replaced, origin: .local)))
+        default: break
+        }
+    }
+}

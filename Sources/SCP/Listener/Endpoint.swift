@@ -1,0 +1,221 @@
+/// Many connections on one datagram socket: it finds the connection that a datagram is for, answers strangers without
+/// remembering them, and bounds what they can make it hold. As sans-IO as its connections, and driven like one: inputs,
+/// then `pollTransmit` until `.nothing`, `pollEvent` until nil, then a timer for `deadline`.
+///
+/// Connections of others appear with their first event, once their handshake has come that far. They live here until
+/// they are closed, whatever the embedder does with their handles.
+public struct Endpoint<Provider: CryptoProvider>: ~Copyable {
+    /// One connection with what finds it.
+    final class Slot {
+        var connection: Connection<Provider>
+        let remote: Address
+        let attempt: Attempt?
+        let identifier: [UInt8]
+        let isOwn: Bool
+        /// The first bytes of the initiator's ephemeral, for a silent listener's memory.
+        var ephemeral: UInt64 = 0
+        /// Whether the embedder has heard of it.
+        var isShown: Bool
+        var deadline: Instant?
+
+        init(
+            _ connection: consuming Connection<Provider>, remote: Address, attempt: Attempt?, identifier: [UInt8],
+            isOwn: Bool
+        ) {
+            self.connection = connection
+            self.remote = remote
+            self.attempt = attempt
+            self.identifier = identifier
+            self.isOwn = isOwn
+            isShown = isOwn
+        }
+    }
+
+    struct Place {
+        var generation: UInt32 = 0
+        var slot: Slot?
+    }
+
+    let configuration: Configuration<Provider>
+    let settings: EndpointSettings
+    var places: [Place] = []
+    var free: [Int] = []
+    /// Connections by the address of their peer, the oldest first.
+    var byAddress: [Address: [Int]] = [:]
+    /// Connections that may have something to say.
+    var dirty: [Int] = []
+    /// Answers that need no connection.
+    var answers: [(address: Address, bytes: [UInt8])] = []
+    var cookies: CookieKeys<Provider>
+    var strangers: TokenBucket
+    var prefixes: PrefixBuckets
+    var spent = SpentEphemerals()
+    var clock: Instant
+    private var turn = 0
+    /// Datagrams and frames that were dropped before a connection was found, by reason.
+    public internal(set) var drops = DropCounts()
+    /// Retries that were sent.
+    public internal(set) var retries: UInt64 = 0
+
+    public init(
+        _ configuration: Configuration<Provider>, settings: EndpointSettings = EndpointSettings(), at now: Instant
+    ) throws(ConfigurationError) {
+        try configuration.validate()
+        do throws(CryptoError) {
+            cookies = try CookieKeys(configuration.provider, at: now)
+        } catch {
+            throw .backend
+        }
+        self.configuration = configuration
+        self.settings = settings
+        strangers = TokenBucket(burst: settings.initBurst, rate: settings.initRate, at: now)
+        prefixes = PrefixBuckets(burst: settings.prefixBurst, rate: settings.prefixRate)
+        clock = now
+    }
+
+    // MARK: Connections
+
+    /// Begins a connection.
+    ///
+    /// - Parameter configuration: nil for the endpoint's.
+    public mutating func connect(
+        to remote: Address, _ configuration: Configuration<Provider>? = nil, at now: Instant
+    ) throws(ConnectError) -> ConnectionHandle {
+        clock = max(clock, now)
+        if settings.connectionIDSize == 0, let index = live(at: remote), let handle = handle(index) {
+            throw .exists(handle)
+        }
+        let identifier = newIdentifier()
+        do throws(ConfigurationError) {
+            let connection = try Connection(
+                .initiator, configuration ?? self.configuration, to: remote, connectionID: identifier, at: clock)
+            let attempt = connection.attempt
+            let index = insert(
+                Slot(connection, remote: remote, attempt: attempt, identifier: identifier, isOwn: true))
+            guard let handle = handle(index) else { throw .backend }
+            return handle
+        } catch {
+            throw .configuration(error)
+        }
+    }
+
+    /// Works on a connection; nil when it is gone.
+    public mutating func withConnection<Result>(
+        _ handle: ConnectionHandle, _ body: (inout Connection<Provider>) -> Result
+    ) -> Result? {
+        guard let slot = slot(handle) else { return nil }
+        let result = body(&slot.connection)
+        touch(handle.index)
+        return result
+    }
+
+    /// Connections that are held, those of strangers included.
+    public var count: Int { places.count - free.count }
+
+    /// Bytes that are held for connections, in whatever state.
+    public var memory: Int { places.reduce(0) { $0 + ($1.slot?.connection.memory ?? 0) } }
+
+    /// Closes every connection with a code, in order; strangers are forgotten.
+    public mutating func drain(_ code: ErrorCode = .shuttingDown, at now: Instant) {
+        clock = max(clock, now)
+        for index in places.indices {
+            guard let slot = places[index].slot else { continue }
+            slot.connection.close(code, at: clock)
+            touch(index)
+        }
+    }
+
+    // MARK: Outputs
+
+    /// Appends one datagram, of whatever connection has something to say, in turn.
+    public mutating func pollTransmit(
+        datagram output: inout OutputSpan<UInt8>, at now: Instant
+    ) -> DatagramTransmit {
+        clock = max(clock, now)
+        if let answer = answers.first {
+            guard output.freeCapacity >= answer.bytes.count else { return .outputFull(needed: answer.bytes.count) }
+            answers.removeFirst()
+            output.append(answer.bytes)
+            return .datagram(to: answer.address)
+        }
+        var left = dirty.count
+        while left > 0, !dirty.isEmpty {
+            left -= 1
+            turn = turn % dirty.count
+            guard let slot = places[dirty[turn]].slot else {
+                dirty.remove(at: turn)
+                continue
+            }
+            let transmit = slot.connection.pollTransmit(datagram: &output, at: clock)
+            guard transmit == .nothing else {
+                if case .datagram = transmit { turn += 1 }
+                return transmit
+            }
+            slot.deadline = slot.connection.deadline?.instant
+            // It stays in the list while events wait.
+            turn += 1
+        }
+        return .nothing
+    }
+
+    /// The next event, with the connection that it is of.
+    public mutating func pollEvent() -> (connection: ConnectionHandle, event: Event)? {
+        while let index = dirty.last {
+            guard let slot = places[index].slot else {
+                dirty.removeLast()
+                continue
+            }
+            while let event = slot.connection.pollEvent() {
+                guard let handle = handle(index) else { break }
+                if case .closed = event, !slot.isShown { continue }
+                slot.isShown = true
+                if case .established = event { replaceOthers(at: slot.remote, by: index) }
+                return (handle, event)
+            }
+            dirty.removeLast()
+            slot.deadline = slot.connection.deadline?.instant
+            if slot.connection.isTerminated { remove(index) }
+        }
+        return nil
+    }
+
+    /// When `advance(to:)` must be called next.
+    public var deadline: Instant? {
+        var earliest: Instant?
+        for place in places {
+            guard let due = place.slot?.deadline else { continue }
+            earliest = min(earliest ?? due, due)
+        }
+        return earliest
+    }
+
+    /// Does what is due in every connection.
+    public mutating func advance(to now: Instant) {
+        clock = max(clock, now)
+        cookies.advance(to: clock)
+        for index in places.indices {
+            guard let slot = places[index].slot, let due = slot.deadline, due <= clock else { continue }
+            slot.connection.advance(to: clock)
+            touch(index)
+        }
+    }
+}
+
+/// Ephemerals of attempts that have ended, for a listener that answers nothing it has seen before.
+/// [SCP-DGRAM-19]
+struct SpentEphemerals {
+    static let maximum = 4_096
+    static let period: Duration = .seconds(240)
+
+    private var entries = Ring<(ephemeral: UInt64, since: Instant)>()
+
+    mutating func add(_ ephemeral: UInt64, at now: Instant) {
+        if entries.count >= SpentEphemerals.maximum { entries.popFirst() }
+        entries.append((ephemeral, now))
+    }
+
+    mutating func contains(_ ephemeral: UInt64, at now: Instant) -> Bool {
+        while let first = entries.first, now.since(first.since) >= SpentEphemerals.period { entries.popFirst() }
+        return (0..<entries.count).contains { entries[$0]?.ephemeral == ephemeral }
+    }
+}
