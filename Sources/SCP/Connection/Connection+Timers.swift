@@ -68,7 +68,7 @@ extension Connection {
         // [SCP-TIME-7] [SCP-FLOW-10] [SCP-FLOW-11]
         if isDue(timers.probe) {
             // What was blocked may be gone, and what is in flight will be answered.
-            owed.blocked = outbox.isStalled && !outbox.isEmpty && !acknowledgements.hasElicitingInFlight
+            owed.blocked = outbox.isStalled && !outbox.isEmpty && !hasElicitingInFlight
             let doubled = timers.probeInterval * 2
             timers.probeInterval = min(doubled, Constant.maximumProbeInterval)
             if doubled >= Constant.relentingProbeInterval { outbox.relent() }

@@ -236,8 +236,13 @@ extension Connection {
     /// [SCP-FLOW-10]
     mutating func scheduleProbe() {
         guard maySendMessages, outbox.isStalled, !outbox.isEmpty, timers.probe == nil, !owed.blocked,
-            link.map({ $0.recovery.log.elicitingCount == 0 }) ?? !acknowledgements.hasElicitingInFlight
+            !hasElicitingInFlight
         else { return }
         timers.probe = clock.advanced(by: timers.probeInterval)
+    }
+
+    /// Whether a frame of ours is on its way that will be answered.
+    var hasElicitingInFlight: Bool {
+        link.map { $0.recovery.log.elicitingCount > 0 } ?? acknowledgements.hasElicitingInFlight
     }
 }
