@@ -8,12 +8,12 @@ import Testing
 final class Town {
     final class House {
         let address: Address
-        var endpoint: Endpoint<GcryptProvider>
+        var endpoint: DatagramEndpoint<GcryptProvider>
         var events: [(connection: ConnectionHandle, event: Event)] = []
         var sentBytes = 0
         var sent = 0
 
-        init(_ address: Address, _ endpoint: consuming Endpoint<GcryptProvider>) {
+        init(_ address: Address, _ endpoint: consuming DatagramEndpoint<GcryptProvider>) {
             self.address = address
             self.endpoint = endpoint
         }
@@ -35,9 +35,9 @@ final class Town {
     }
 
     func add(
-        _ address: Address, _ configuration: Configuration<GcryptProvider>, _ settings: EndpointSettings = .init()
+        _ address: Address, _ configuration: Configuration<GcryptProvider>, _ settings: DatagramEndpointSettings = .init()
     ) throws -> House {
-        let house = House(address, try Endpoint(configuration, settings: settings, at: now))
+        let house = House(address, try DatagramEndpoint(configuration, settings: settings, at: now))
         houses[address] = house
         return house
     }

@@ -63,7 +63,7 @@ struct EndpointTests {
     func exists() throws {
         let fixture = try open()
         let town = Town()
-        var settings = EndpointSettings()
+        var settings = DatagramEndpointSettings()
         settings.connectionIDSize = 0
         let house = try town.add(client, fixture.initiator, settings)
         let first = try house.endpoint.connect(to: server, at: town.now)
@@ -153,7 +153,7 @@ struct EndpointTests {
     @Test("four half-open handshakes for an address, and no more than the limits in all")
     func caps() throws {
         let fixture = try open()
-        var settings = EndpointSettings()
+        var settings = DatagramEndpointSettings()
         settings.halfOpen = 8
         settings.prefixBurst = 1_000
         let town = Town()

@@ -4,7 +4,7 @@
 ///
 /// Connections of others appear with their first event, once their handshake has come that far. They live here until
 /// they are closed, whatever the embedder does with their handles.
-public struct Endpoint<Provider: CryptoProvider>: ~Copyable {
+public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
     /// One connection with what finds it.
     final class Slot {
         var connection: Connection<Provider>
@@ -37,7 +37,7 @@ public struct Endpoint<Provider: CryptoProvider>: ~Copyable {
     }
 
     let configuration: Configuration<Provider>
-    let settings: EndpointSettings
+    let settings: DatagramEndpointSettings
     var places: [Place] = []
     var free: [Int] = []
     /// Connections by the address of their peer, the oldest first.
@@ -58,7 +58,7 @@ public struct Endpoint<Provider: CryptoProvider>: ~Copyable {
     public internal(set) var retries: UInt64 = 0
 
     public init(
-        _ configuration: Configuration<Provider>, settings: EndpointSettings = EndpointSettings(), at now: Instant
+        _ configuration: Configuration<Provider>, settings: DatagramEndpointSettings = DatagramEndpointSettings(), at now: Instant
     ) throws(ConfigurationError) {
         try configuration.validate()
         do throws(CryptoError) {

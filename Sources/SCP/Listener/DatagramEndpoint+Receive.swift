@@ -1,5 +1,5 @@
 /// Datagrams that come in: whose they are, and what strangers get.
-extension Endpoint {
+extension DatagramEndpoint {
     /// Takes one datagram and hands it to the connection it is for; one of a stranger is answered, or begins a
     /// connection.
     ///

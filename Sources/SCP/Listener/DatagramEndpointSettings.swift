@@ -1,6 +1,6 @@
 /// What an endpoint holds for peers that have not proved who they are, at most.
 /// [SCP-DGRAM-38]
-public struct EndpointSettings: Hashable, Sendable {
+public struct DatagramEndpointSettings: Hashable, Sendable {
     /// Whether handshakes of others are answered.
     public var isListening = true
     /// Bytes of the connection ids that peers put before datagrams for us: 8 to 20, or 0 for none.

@@ -1,5 +1,5 @@
 /// Where connections are kept and found.
-extension Endpoint {
+extension DatagramEndpoint {
     func slot(_ handle: ConnectionHandle) -> Slot? {
         guard places.indices.contains(handle.index), places[handle.index].generation == handle.generation
         else { return nil }
