@@ -112,6 +112,12 @@ extension BodyEncoder {
         case .closed(let closure):
             append(UInt8(11))
             append(closure)
+        case .pathSuspect: append(UInt8(12))
+        case .pathChanged(let address):
+            append(UInt8(13))
+            append(address.high)
+            append(address.low)
+            append(address.port)
         }
     }
 
@@ -163,6 +169,8 @@ extension Outcome: CustomStringConvertible {
         case .peerFinished: "peer finished"
         case .rotated(let epoch): "epoch \(epoch)"
         case .rotationStalled: "rotation stalled"
+        case .pathSuspect: "path suspect"
+        case .pathChanged: "peer moved"
         case .closed(.clean): "closed, confirmed"
         case .closed(.byPeer(let code, _)): "closed by the peer with \(code)"
         case .closed(.unconfirmed): "closed, not confirmed"

@@ -22,6 +22,24 @@ public enum DropReason: UInt8, Hashable, Sendable, CaseIterable {
     /// An unreliable message that nobody had read when a newer one needed its room.
     case unreadMessage
 
+    // Datagrams, and frames in them: none of them changed anything.
+    /// The first octet is not one of SCP's, or it is too short for a frame.
+    case notSCP
+    /// A header that does not fit the rest, or a payload that the formats do not allow.
+    case malformed
+    /// From an address that is not the peer's.
+    case unknownAddress
+    /// An epoch whose keys are not there.
+    case unknownEpoch
+    /// A counter that was accepted before, or that is too old to tell.
+    case replayed
+    /// A wrong HMAC.
+    case unauthentic
+    /// A handshake message that failed.
+    case failedMessage
+    /// More than there is room for.
+    case limited
+
     // Events.
     /// A notice about a single message, while many others waited to be polled.
     case unpolledNotice
@@ -29,7 +47,7 @@ public enum DropReason: UInt8, Hashable, Sendable, CaseIterable {
 
 /// How much was thrown away, by reason.
 public struct DropCounts: Equatable, Sendable {
-    private var counts: [10 of UInt64] = .init(repeating: 0)
+    private var counts: [18 of UInt64] = .init(repeating: 0)
 
     public init() {}
 

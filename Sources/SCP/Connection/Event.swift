@@ -164,8 +164,6 @@ public struct Statistics: Equatable, Sendable {
     public var epoch: UInt16 = 0
     /// Rotations completed.
     public var rotations: UInt64 = 0
-    /// On datagrams: what was dropped, by reason.
-    public var drops = DropCounts()
     /// On datagrams: eliciting frames of ours that were lost.
     public var framesLost: UInt64 = 0
     /// From the start to the established session.

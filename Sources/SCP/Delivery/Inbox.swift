@@ -48,11 +48,7 @@ struct Inbox {
         channels.capacity * MemoryLayout<InboundChannel>.stride + rangeCount * MemoryLayout<Range<UInt64>>.stride
     }
 
-    private var reliableMemory: Int {
-        var total = ready.memory + partialBytes
-        for spare in spares { total += spare.count }
-        return total
-    }
+    private var reliableMemory: Int { spares.reduce(ready.memory + partialBytes) { $0 + $1.count } }
 
     // MARK: Reliable messages
 
@@ -284,9 +280,8 @@ struct Inbox {
         let (index, isNew) = findChannel(channel)
         guard !isNew else { return }
         channels[index].repeatsCredit = true
-        guard !channels[index].owesCredit else { return }
+        if !channels[index].owesCredit { owedChannelCredits += 1 }
         channels[index].owesCredit = true
-        owedChannelCredits += 1
     }
 
     /// Channels whose credit waits to be announced.

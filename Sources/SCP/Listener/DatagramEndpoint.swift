@@ -58,7 +58,8 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
     public internal(set) var retries: UInt64 = 0
 
     public init(
-        _ configuration: Configuration<Provider>, settings: DatagramEndpointSettings = DatagramEndpointSettings(), at now: Instant
+        _ configuration: Configuration<Provider>, settings: DatagramEndpointSettings = DatagramEndpointSettings(),
+        at now: Instant
     ) throws(ConfigurationError) {
         try configuration.validate()
         do throws(CryptoError) {

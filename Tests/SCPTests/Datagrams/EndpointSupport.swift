@@ -35,7 +35,8 @@ final class Town {
     }
 
     func add(
-        _ address: Address, _ configuration: Configuration<GcryptProvider>, _ settings: DatagramEndpointSettings = .init()
+        _ address: Address, _ configuration: Configuration<GcryptProvider>,
+        _ settings: DatagramEndpointSettings = .init()
     ) throws -> House {
         let house = House(address, try DatagramEndpoint(configuration, settings: settings, at: now))
         houses[address] = house

@@ -83,10 +83,7 @@ extension Connection {
         return receiveHandshake(frame, header)
     }
 
-    mutating func drop(_ reason: DropReason) -> Bool {
-        counts.drops.count(reason)
-        return false
-    }
+    mutating func drop(_ reason: DropReason) -> Bool { counts.drops.drop(reason) }
 
     /// What came before message 3 is looked at once there are keys.
     /// [SCP-DGRAM-14]
