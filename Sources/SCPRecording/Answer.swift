@@ -87,7 +87,27 @@ enum Answer {
     }
 }
 
+extension BodyEncoder {
+    mutating func append(_ address: Address) {
+        append(address.family.rawValue)
+        append(address.high)
+        append(address.low)
+        append(address.port)
+    }
+}
+
 extension BodyDecoder {
+    mutating func address() throws(Malformed) -> Address {
+        let family = Address.Family(rawValue: try number())
+        let (high, low, port) = (try number(UInt64.self), try number(UInt64.self), try number(UInt16.self))
+        switch family {
+        case .ipv4: return Address(ipv4: UInt32(truncatingIfNeeded: low), port: port)
+        case .ipv6: return Address(ipv6: high, low, port: port)
+        case .other: return Address(other: low)
+        case nil: throw Malformed()
+        }
+    }
+
     mutating func publicKey() throws(Malformed) -> PublicKey {
         let encoded = try raw(PublicKey.size)
         guard let key = PublicKey(encoded.span) else { throw Malformed() }

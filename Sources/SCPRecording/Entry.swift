@@ -19,6 +19,9 @@ struct Entry: Equatable {
         case resolveAgreement
         case pollTransmit
         case pollEvent
+        case receiveDatagram
+        case pollDatagram
+        case transmitFailed
         // What its provider answered meanwhile.
         case randomness = 0x40
         case publicKey

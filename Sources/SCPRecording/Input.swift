@@ -5,7 +5,7 @@ public enum Input: Sendable {
     case receive([UInt8])
     case receiveEnd(StreamEnd)
     case advance
-    case send([UInt8], Channel)
+    case send([UInt8], Channel, expiry: Instant?)
     case read(Channel?)
     case cancel(MessageID, Channel, ErrorCode)
     case refuse(MessageID, Channel, ErrorCode)
@@ -19,6 +19,10 @@ public enum Input: Sendable {
     /// Into an output with `used` bytes in it and room for `free` more.
     case pollTransmit(used: Int, free: Int, unwritten: Int)
     case pollEvent
+    case receiveDatagram([UInt8], from: Address)
+    /// Into an output with `used` bytes in it and room for `free` more.
+    case pollDatagram(used: Int, free: Int)
+    case transmitFailed(TransmitError)
 }
 
 extension Input {
@@ -40,6 +44,9 @@ extension Input {
         case .resolveAgreement: .resolveAgreement
         case .pollTransmit: .pollTransmit
         case .pollEvent: .pollEvent
+        case .receiveDatagram: .receiveDatagram
+        case .pollDatagram: .pollDatagram
+        case .transmitFailed: .transmitFailed
         }
     }
 
@@ -49,8 +56,9 @@ extension Input {
         switch self {
         case .receive(let bytes): body.append(bytes)
         case .receiveEnd(let end): body.append(end == .failed)
-        case .send(let bytes, let channel):
+        case .send(let bytes, let channel, let expiry):
             body.append(channel.encoded)
+            body.append(optional: expiry) { $0.append($1.nanoseconds) }
             body.append(bytes)
         case .read(let channel): body.append(optional: channel) { $0.append($1.encoded) }
         case .cancel(let message, let channel, let code), .refuse(let message, let channel, let code):
@@ -73,6 +81,15 @@ extension Input {
             body.append(used)
             body.append(free)
             body.append(unwritten)
+        case .receiveDatagram(let bytes, let address):
+            body.append(address)
+            body.append(bytes)
+        case .pollDatagram(let used, let free):
+            body.append(used)
+            body.append(free)
+        case .transmitFailed(let error):
+            let size: Int? = if case .tooLarge(let size) = error { size } else { nil }
+            body.append(optional: size) { $0.append($1) }
         case .advance, .ping, .finish, .rotateKeys, .pollEvent: break
         }
         return Entry(kind: kind, body: body.bytes)
@@ -98,7 +115,8 @@ extension Input {
         case .advance: return .advance
         case .send:
             let channel = try channel(&body)
-            return .send(try body.content(), channel)
+            let expiry: Instant? = try body.flag() ? Instant(nanoseconds: try body.number()) : nil
+            return .send(try body.content(), channel, expiry: expiry)
         case .read: return .read(try body.flag() ? try channel(&body) : nil)
         case .cancel: return .cancel(try message(&body), try channel(&body), try code(&body))
         case .refuse: return .refuse(try message(&body), try channel(&body), try code(&body))
@@ -113,11 +131,15 @@ extension Input {
             let id = try body.number(UInt64.self)
             return .resolveAgreement(id, try body.flag() ? .secret(try body.secret()) : .failed)
         case .pollTransmit:
-            let (used, free, unwritten) = (try body.integer(), try body.integer(), try body.integer())
-            let sizes = 0...Entry.maximumSize
-            guard sizes.contains(used), sizes.contains(free), unwritten >= 0 else { return nil }
+            let (used, free, unwritten) = (try size(&body), try size(&body), try body.integer())
             return .pollTransmit(used: used, free: free, unwritten: unwritten)
         case .pollEvent: return .pollEvent
+        case .receiveDatagram:
+            let address = try body.address()
+            return .receiveDatagram(try body.content(), from: address)
+        case .pollDatagram: return .pollDatagram(used: try size(&body), free: try size(&body))
+        case .transmitFailed:
+            return .transmitFailed(try body.flag() ? .tooLarge(size: try body.integer()) : .unreachable)
         case .start, .randomness, .publicKey, .sharedSecret, .outcome, .end: return nil
         }
     }
@@ -125,6 +147,13 @@ extension Input {
     private static func channel(_ body: inout BodyDecoder) throws(BodyDecoder.Malformed) -> Channel {
         guard let channel = Channel(encoded: try body.number()) else { throw BodyDecoder.Malformed() }
         return channel
+    }
+
+    /// What a buffer can have.
+    private static func size(_ body: inout BodyDecoder) throws(BodyDecoder.Malformed) -> Int {
+        let size = try body.integer()
+        guard (0...Entry.maximumSize).contains(size) else { throw BodyDecoder.Malformed() }
+        return size
     }
 
     private static func message(_ body: inout BodyDecoder) throws(BodyDecoder.Malformed) -> MessageID {
@@ -146,7 +175,7 @@ extension Input: CustomStringConvertible {
         switch self {
         case .receive(let bytes): "receive \(bytes.count) bytes"
         case .receiveEnd(let end): "receive the end (\(end))"
-        case .send(let bytes, let channel): "send \(bytes.count) bytes on channel \(channel.number)"
+        case .send(let bytes, let channel, _): "send \(bytes.count) bytes on channel \(channel.number)"
         case .read(let channel): channel.map { "read from channel \($0.number)" } ?? "read"
         case .cancel(let message, let channel, _): "cancel \(message.rawValue) on channel \(channel.number)"
         case .refuse(let message, let channel, _): "refuse \(message.rawValue) on channel \(channel.number)"
@@ -156,6 +185,9 @@ extension Input: CustomStringConvertible {
         case .resolveAgreement(let id, _): "answer key agreement \(id)"
         case .pollTransmit(_, let free, _): "poll for up to \(free) bytes"
         case .pollEvent: "poll for an event"
+        case .receiveDatagram(let bytes, _): "receive a datagram of \(bytes.count) bytes"
+        case .pollDatagram: "poll for a datagram"
+        case .transmitFailed(let error): "transmit failed (\(error))"
         case .rotateKeys: "rotate keys"
         case .advance, .ping, .finish: "\(kind)"
         }

@@ -16,6 +16,9 @@ public enum Outcome: Equatable, Sendable {
     case agreement(AgreementOutcome)
     case transmitted(Transmit, [UInt8])
     case event(Event?)
+    /// Whether a frame of a datagram was accepted.
+    case wasAccepted(Bool)
+    case sentDatagram(DatagramTransmit, [UInt8])
 
     /// Different outcomes have different bytes, and the same one the same in every build.
     var entry: Entry {
@@ -53,6 +56,13 @@ public enum Outcome: Equatable, Sendable {
         case .event(let event):
             body.append(UInt8(10))
             body.append(optional: event) { $0.append($1) }
+        case .wasAccepted(let was):
+            body.append(UInt8(11))
+            body.append(was)
+        case .sentDatagram(let transmit, let bytes):
+            body.append(UInt8(12))
+            body.append(transmit)
+            body.append(bytes)
         }
         return Entry(kind: .outcome, body: body.bytes)
     }
@@ -65,6 +75,18 @@ extension BodyEncoder {
         append(error.position)
         append(Array((error.kind?.rawValue ?? "").utf8))
         append(error.alternatives)
+    }
+
+    fileprivate mutating func append(_ transmit: DatagramTransmit) {
+        switch transmit {
+        case .nothing: append(UInt8(0))
+        case .datagram(let address):
+            append(UInt8(1))
+            append(address)
+        case .outputFull(let needed):
+            append(UInt8(2))
+            append(needed)
+        }
     }
 
     fileprivate mutating func append(_ key: PublicKey) { append(raw: key.bytes.span) }
@@ -112,12 +134,10 @@ extension BodyEncoder {
         case .closed(let closure):
             append(UInt8(11))
             append(closure)
-        case .pathSuspect: append(UInt8(12))
         case .pathChanged(let address):
-            append(UInt8(13))
-            append(address.high)
-            append(address.low)
-            append(address.port)
+            append(UInt8(12))
+            append(address)
+        case .pathSuspect: append(UInt8(13))
         }
     }
 
@@ -152,6 +172,9 @@ extension Outcome: CustomStringConvertible {
         case .agreement(let outcome): "\(outcome)"
         case .transmitted(let transmit, let bytes): "\(bytes.count) bytes, \(transmit)"
         case .event(let event?): Outcome.words(event)
+        case .wasAccepted(let was): was ? "accepted" : "not accepted"
+        case .sentDatagram(.datagram, let bytes): "\(bytes.count) bytes"
+        case .sentDatagram(let transmit, _): "\(transmit)"
         }
     }
 
@@ -169,8 +192,8 @@ extension Outcome: CustomStringConvertible {
         case .peerFinished: "peer finished"
         case .rotated(let epoch): "epoch \(epoch)"
         case .rotationStalled: "rotation stalled"
+        case .pathChanged: "path changed"
         case .pathSuspect: "path suspect"
-        case .pathChanged: "peer moved"
         case .closed(.clean): "closed, confirmed"
         case .closed(.byPeer(let code, _)): "closed by the peer with \(code)"
         case .closed(.unconfirmed): "closed, not confirmed"

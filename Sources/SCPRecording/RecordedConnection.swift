@@ -24,6 +24,24 @@ public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
         recorder?.outcome(.done)
     }
 
+    /// One on datagrams with one peer. The parameters are those of ``SCP/Connection``.
+    public init(
+        _ role: Role, _ configuration: Configuration<Provider>, to remote: Address, connectionID: [UInt8] = [],
+        recorder: SessionRecorder? = nil, at now: Instant
+    ) throws(ConfigurationError) {
+        let path = StartPath(remote: remote, connectionID: connectionID)
+        recorder?.start(Settings.entry(role, configuration, path: path, at: now), at: now)
+        do throws(ConfigurationError) {
+            connection = try Connection(role, configuration, to: remote, connectionID: connectionID, at: now)
+        } catch {
+            recorder?.outcome(.notStarted(error))
+            recorder?.finish()
+            throw error
+        }
+        self.recorder = recorder
+        recorder?.outcome(.done)
+    }
+
     deinit { recorder?.finish() }
 
     // MARK: Inputs
@@ -48,12 +66,12 @@ public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
     public mutating func advance(to now: Instant) { perform(.advance, at: now) { $0.advance(to: now) } }
 
     public mutating func send(
-        _ message: Span<UInt8>, on channel: Channel = .default, at now: Instant
+        _ message: Span<UInt8>, on channel: Channel = .default, expiring expiry: Instant? = nil, at now: Instant
     ) throws(SendError) -> MessageID {
-        guard let recorder else { return try connection.send(message, on: channel, at: now) }
-        recorder.input(.send([UInt8](copying: message), channel), at: now)
+        guard let recorder else { return try connection.send(message, on: channel, expiring: expiry, at: now) }
+        recorder.input(.send([UInt8](copying: message), channel, expiry: expiry), at: now)
         do throws(SendError) {
-            let id = try connection.send(message, on: channel, at: now)
+            let id = try connection.send(message, on: channel, expiring: expiry, at: now)
             recorder.outcome(.sent(id))
             return id
         } catch {
@@ -122,6 +140,21 @@ public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
         return outcome
     }
 
+    @discardableResult
+    public mutating func receive(
+        datagram input: inout MutableSpan<UInt8>, from address: Address, at now: Instant
+    ) -> Bool {
+        guard let recorder else { return connection.receive(datagram: &input, from: address, at: now) }
+        recorder.input(.receiveDatagram([UInt8](copying: input.span), from: address), at: now)
+        let wasAccepted = connection.receive(datagram: &input, from: address, at: now)
+        recorder.outcome(.wasAccepted(wasAccepted))
+        return wasAccepted
+    }
+
+    public mutating func transmitFailed(_ error: TransmitError, at now: Instant) {
+        perform(.transmitFailed(error), at: now) { $0.transmitFailed(error, at: now) }
+    }
+
     private mutating func perform(
         _ input: @autoclosure () -> Input, at now: Instant, _ body: (inout Connection<Provider>) -> Void
     ) {
@@ -140,6 +173,17 @@ public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
         recorder.input(.pollTransmit(used: used, free: output.freeCapacity, unwritten: unwritten), at: now)
         let transmit = connection.pollTransmit(into: &output, unwritten: unwritten, at: now)
         recorder.outcome(.transmitted(transmit, [UInt8](copying: output.span.extracting(used..<output.count))))
+        return transmit
+    }
+
+    public mutating func pollTransmit(
+        datagram output: inout OutputSpan<UInt8>, at now: Instant
+    ) -> DatagramTransmit {
+        guard let recorder else { return connection.pollTransmit(datagram: &output, at: now) }
+        let used = output.count
+        recorder.input(.pollDatagram(used: used, free: output.freeCapacity), at: now)
+        let transmit = connection.pollTransmit(datagram: &output, at: now)
+        recorder.outcome(.sentDatagram(transmit, [UInt8](copying: output.span.extracting(used..<output.count))))
         return transmit
     }
 

@@ -76,7 +76,12 @@ public struct Replay<Base: RecordProtection>: ~Copyable {
         answers.load(part.answers)
         let begun: Connection<ReplayProvider<Base>>
         do throws(ConfigurationError) {
-            begun = try Connection(start.role, start.configuration, at: start.now)
+            if let path = start.path {
+                begun = try Connection(
+                    start.role, start.configuration, to: path.remote, connectionID: path.connectionID, at: start.now)
+            } else {
+                begun = try Connection(start.role, start.configuration, at: start.now)
+            }
         } catch {
             try compare(.notStarted(error), part, answers, step: 0)
             throw .notStarted(error)
@@ -172,9 +177,9 @@ public struct Replay<Base: RecordProtection>: ~Copyable {
             do throws(ConnectionError) { try connection.receive(&span, at: now) } catch { return .failed(error) }
         case .receiveEnd(let end): connection.receiveEnd(end, at: now)
         case .advance: connection.advance(to: now)
-        case .send(let bytes, let channel):
+        case .send(let bytes, let channel, let expiry):
             do throws(SendError) {
-                return .sent(try connection.send(bytes.span, on: channel, at: now))
+                return .sent(try connection.send(bytes.span, on: channel, expiring: expiry, at: now))
             } catch {
                 return .notSent(error)
             }
@@ -196,6 +201,11 @@ public struct Replay<Base: RecordProtection>: ~Copyable {
         case .pollTransmit(let used, let free, let unwritten):
             return transmit(used: used, free: free, unwritten: unwritten, at: now)
         case .pollEvent: return .event(connection.pollEvent())
+        case .receiveDatagram(var bytes, let address):
+            var span = bytes.mutableSpan
+            return .wasAccepted(connection.receive(datagram: &span, from: address, at: now))
+        case .pollDatagram(let used, let free): return transmitDatagram(used: used, free: free, at: now)
+        case .transmitFailed(let error): connection.transmitFailed(error, at: now)
         }
         return .done
     }
@@ -207,5 +217,14 @@ public struct Replay<Base: RecordProtection>: ~Copyable {
             transmit = connection.pollTransmit(into: &output, unwritten: unwritten, at: now)
         }
         return .transmitted(transmit, Array(bytes[used...]))
+    }
+
+    private mutating func transmitDatagram(used: Int, free: Int, at now: Instant) -> Outcome {
+        var transmit = DatagramTransmit.nothing
+        let bytes = [UInt8](capacity: used + free) { output in
+            for _ in 0..<used { output.append(0) }
+            transmit = connection.pollTransmit(datagram: &output, at: now)
+        }
+        return .sentDatagram(transmit, Array(bytes[used...]))
     }
 }

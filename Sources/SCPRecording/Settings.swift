@@ -2,10 +2,16 @@ internal import SCP
 
 /// A ``SCP/Configuration`` in a recording: everything but the provider and the private key.
 enum Settings {
-    static func entry<Provider>(_ role: Role, _ configuration: Configuration<Provider>, at now: Instant) -> Entry {
+    static func entry<Provider>(
+        _ role: Role, _ configuration: Configuration<Provider>, path: StartPath? = nil, at now: Instant
+    ) -> Entry {
         var body = BodyEncoder()
         body.append(now.nanoseconds)
         body.append(role == .responder)
+        body.append(optional: path) {
+            $0.append($1.remote)
+            $0.append($1.connectionID)
+        }
         let external: PublicKey? = if case .external(let key) = configuration.identity { key } else { nil }
         body.append(optional: external) { $0.append(raw: $1.bytes.span) }
         append(configuration.identityPolicy, to: &body)
@@ -19,7 +25,7 @@ enum Settings {
         let limits = configuration.limits
         for limit in [
             limits.frameLimit, limits.messageLimit, limits.connectionCredit, limits.channelCredit, limits.channels,
-            limits.sendBuffer, limits.writeHighWater,
+            limits.sendBuffer, limits.writeHighWater, limits.datagramSize,
         ] { body.append(limit) }
         let timers = configuration.timers
         for time in [timers.handshake, timers.decision, timers.idle, timers.flush, timers.closeWait] {
@@ -69,10 +75,18 @@ enum Settings {
     }
 }
 
+/// What a connection on datagrams is told besides.
+struct StartPath: Equatable {
+    let remote: Address
+    let connectionID: [UInt8]
+}
+
 /// What a recording starts with.
 struct Start<Provider: CryptoProvider> {
     let now: Instant
     let role: Role
+    /// Nil on a stream.
+    let path: StartPath?
     let configuration: Configuration<Provider>
 
     /// - Parameter key: stands for the private key, where that was here.
@@ -83,6 +97,9 @@ struct Start<Provider: CryptoProvider> {
         do throws(BodyDecoder.Malformed) {
             now = Instant(nanoseconds: try body.number())
             role = try body.flag() ? .responder : .initiator
+            path =
+                try body.flag()
+                ? StartPath(remote: try body.address(), connectionID: try body.content()) : nil
             let external = try body.flag() ? try body.publicKey() : nil
             var configuration = Configuration(
                 provider: provider, identity: external.map { .external($0) } ?? .held(key),
@@ -146,6 +163,7 @@ struct Start<Provider: CryptoProvider> {
         configuration.limits.channels = try body.integer()
         configuration.limits.sendBuffer = try body.integer()
         configuration.limits.writeHighWater = try body.integer()
+        configuration.limits.datagramSize = try body.integer()
         configuration.timers.handshake = try body.duration()
         configuration.timers.decision = try body.duration()
         configuration.timers.idle = try body.duration()

@@ -168,6 +168,9 @@ struct ReplayTests {
             var settings = Configuration(provider: provider, identity: .external(key), identityPolicy: policy)
             // What is not recorded is the provider and the private key; whatever is added to a configuration must be.
             #expect(Mirror(reflecting: settings).children.count == 15)
+            #expect(Mirror(reflecting: settings.limits).children.count == 8)
+            #expect(Mirror(reflecting: settings.timers).children.count == 6)
+            #expect(Mirror(reflecting: settings.rotation).children.count == 4)
             settings.usePresharedKeys(number % 2 == 0 ? .common(secret) : .perPeer([(key, secret), (key, secret)]))
             settings.responderKey = number % 3 == 0 ? key : nil
             settings.accessKey = secret
@@ -181,6 +184,7 @@ struct ReplayTests {
             settings.limits.channels = 4
             settings.limits.sendBuffer = 1_005
             settings.limits.writeHighWater = 1_006
+            settings.limits.datagramSize = 1_300
             settings.timers.handshake = .milliseconds(7)
             settings.timers.decision = .seconds(8)
             settings.timers.idle = .seconds(9)
@@ -200,7 +204,7 @@ struct ReplayTests {
             #expect(start.role == .responder && start.now == Instant(nanoseconds: 15))
             #expect(Settings.entry(.responder, start.configuration, at: start.now) == entry)
             #expect(start.configuration.limits == settings.limits && start.configuration.timers == settings.timers)
-            #expect(start.configuration.rotation == settings.rotation)
+            #expect(start.configuration.rotation == settings.rotation && start.path == nil)
         }
     }
 }
