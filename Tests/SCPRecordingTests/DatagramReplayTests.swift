@@ -127,12 +127,11 @@ struct DatagramReplayTests {
             #expect(again == said[side])
             #expect(again.messages.count > 100)
             #expect(again.events.contains { if case .rotated = $0 { true } else { false } })
-            #expect(replay.statistics.framesLost > 0)
         }
         #expect(said[0].events.last == .closed(.clean))
     }
 
-    /// A changed byte is dropped by the engine, and so the step where it was accepted diverges.
+    /// A datagram with a changed byte is dropped now, at the step where it was accepted.
     @Test func aChangedDatagram() throws {
         let sinks = [Memory(), Memory()]
         do {
@@ -142,13 +141,15 @@ struct DatagramReplayTests {
         var parts = try Parts(sinks[1].bytes)
         let index = try #require(parts.entries.firstIndex { $0.kind == .receiveDatagram })
         parts.entries[index].body[100] ^= 1
-        let expected = Divergence(step: parts.step(of: index), difference: .outcome(.wasAccepted(false)))
-        // The engine did not even come to the random bytes of an answer.
         guard case .diverged(let found) = ending(of: parts.bytes, try GcryptProvider()) else {
             Issue.record("no divergence")
             return
         }
-        #expect(found.step == expected.step)
-        #expect(found == expected || found.difference == .unusedAnswers(1))
+        #expect(found.step == parts.step(of: index))
+        // The engine did not even come to the keys of an answer.
+        guard case .unusedAnswers = found.difference else {
+            Issue.record("\(found.difference)")
+            return
+        }
     }
 }

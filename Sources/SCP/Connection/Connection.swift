@@ -68,7 +68,6 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
         result.messagesReceived = inbox.received
         result.drops = counts.drops + inbox.drops
         result.drops[.unpolledNotice] = events.lostNotices
-        result.framesLost = link?.recovery.lostFrames ?? 0
         return result
     }
 

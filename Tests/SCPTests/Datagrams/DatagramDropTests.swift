@@ -47,6 +47,19 @@ struct DatagramDropTests {
         #expect(text == "once")
     }
 
+    /// What a side that has closed has no use for.
+    @Test func afterTheCloseNothingIsWanted() throws {
+        var pair = try Fixture().establishedDatagrams()
+        pair.conditions[0].isDown = true
+        pair.initiator.close(at: pair.now)
+        pair.collect(0)
+        _ = try pair.responder.send("late", at: pair.now)
+        pair.run(for: .milliseconds(15))
+        let (state, drops) = (pair.initiator.state, pair.initiator.statistics.drops)
+        #expect(state == .closing)
+        #expect(drops[.unexpected] == 1 && drops.total == 1)
+    }
+
     /// An M2 from a key that the policy refuses. [SCP-DGRAM-13]
     @Test func aHandshakeMessageThatFailsIsCounted() throws {
         var fixture = try Fixture()

@@ -61,11 +61,13 @@ extension Connection {
         case (.closing, .close):
             accept(header.sequence.counter, isEliciting: true, atOnce: true)
             try processDatagramClose(plaintext)
-        case (.closing, _): link?.provokeClose(at: clock)
+        case (.closing, _):
+            counts.drops.count(.unexpected)
+            link?.provokeClose(at: clock)
         case (.draining, .close):
             accept(header.sequence.counter, isEliciting: true, atOnce: true)
             owesFinalAcknowledgement(after: (link?.recovery.roundTrip.probeTimeout ?? .zero) / 4)
-        case (.draining, _): break
+        case (.draining, _): counts.drops.count(.unexpected)
         case (_, .data):
             let summary = try processData(plaintext)
             // [SCP-ACK-9] [SCP-HS-27] [SCP-ROT-16]
