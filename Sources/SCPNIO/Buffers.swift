@@ -17,19 +17,54 @@ extension ByteBuffer {
     }
 
     /// Appends what `body` puts into an output over all writable bytes, at least `capacity`.
-    mutating func append(capacity: Int, _ body: (inout OutputSpan<UInt8>) -> Transmit) -> Transmit {
-        var result = Transmit.nothing
+    mutating func append(capacity: Int, _ body: (inout OutputSpan<UInt8>) -> Void) {
         unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: capacity) { bytes in
             let elements = unsafe bytes.bindMemory(to: UInt8.self)
             var output = unsafe OutputSpan<UInt8>(buffer: elements, initializedCount: 0)
-            result = body(&output)
+            body(&output)
             return unsafe output.finalize(for: elements)
         }
-        return result
     }
 
     /// Appends a copy of `bytes`.
     mutating func write(_ bytes: Span<UInt8>) {
         unsafe writeBytes(bytes.bytes)
+    }
+}
+
+// Beyond a port and text, NIO gives away addresses as the system's own bytes only. The parts that are read here stand at
+// the same places everywhere.
+
+extension SCP.Address {
+    /// Nil for what is more than an IP address and a port.
+    init?(_ socket: SocketAddress) {
+        guard let port = socket.port.flatMap({ UInt16(exactly: $0) }) else { return nil }
+        var address: SCP.Address?
+        unsafe socket.withSockAddr { start, count in
+            let bytes = unsafe UnsafeRawBufferPointer(start: start, count: count)
+            if case .v4 = socket, bytes.count >= 8 {
+                let number = unsafe bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
+                address = SCP.Address(ipv4: UInt32(bigEndian: number), port: port)
+            } else if case .v6 = socket, bytes.count >= 28 {
+                let high = unsafe bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+                let low = unsafe bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+                let scope = unsafe bytes.loadUnaligned(fromByteOffset: 24, as: UInt32.self)
+                guard scope == 0 else { return }
+                address = SCP.Address(ipv6: UInt64(bigEndian: high), UInt64(bigEndian: low), port: port)
+            }
+        }
+        guard let address else { return nil }
+        self = address
+    }
+}
+
+extension SocketAddress {
+    /// Whether it is one of Linux's names for Unix-domain sockets that are not files.
+    var hasAbstractName: Bool {
+        guard case .unixDomainSocket = self else { return false }
+        return unsafe withSockAddr { start, count in
+            let path = unsafe UnsafeRawBufferPointer(start: start, count: count).dropFirst(2)
+            return unsafe path.first == 0 && path.contains { $0 != 0 }
+        }
     }
 }

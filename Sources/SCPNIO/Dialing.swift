@@ -19,24 +19,35 @@ final class Dialing: Sendable {
     static func dial(
         _ endpoint: Endpoint, _ options: TransportOptions, timeout: Duration
     ) async throws -> any NIOCore.Channel {
-        let dialing = Dialing()
-        let bootstrap = ClientBootstrap(group: options.eventLoopGroup)
-            .connectTimeout(TimeAmount(timeout))
-            .channelOption(.autoRead, value: false)
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try dialing.add(channel)
-                    try StreamOptions.apply(options, to: channel, endpoint)
+        try await run(to: endpoint) { dialing in
+            let bootstrap = ClientBootstrap(group: options.eventLoopGroup)
+                .connectTimeout(TimeAmount(timeout))
+                .channelOption(.autoRead, value: false)
+                .channelOption(.allowRemoteHalfClosure, value: true)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try dialing.add(channel)
+                        try StreamOptions.apply(options, to: channel, endpoint)
+                    }
                 }
-            }
+            return try connect(bootstrap, to: endpoint)
+        }
+    }
+
+    /// Waits for what `connect` promises, unless the task is cancelled before: then every channel that was added is
+    /// closed.
+    static func run(
+        to endpoint: Endpoint, _ connect: (Dialing) throws -> EventLoopFuture<any NIOCore.Channel>
+    ) async throws -> any NIOCore.Channel {
+        let dialing = Dialing()
         return try await withTaskCancellationHandler {
             do {
                 return try await withCheckedThrowingContinuation { continuation in
                     guard dialing.begin(continuation) else { return }
                     let future: EventLoopFuture<any NIOCore.Channel>
                     do {
-                        future = try connect(bootstrap, to: endpoint)
+                        try endpoint.checkPort(1...65_535, .unreachable)
+                        future = try connect(dialing)
                     } catch {
                         return dialing.end(.failure(error))
                     }
@@ -54,18 +65,16 @@ final class Dialing: Sendable {
         _ bootstrap: ClientBootstrap, to endpoint: Endpoint
     ) throws -> EventLoopFuture<any NIOCore.Channel> {
         switch endpoint {
-        case .tcp(let host, let port):
-            guard (1...65_535).contains(port) else {
-                throw SecureChannelError(.unreachable, at: endpoint, detail: "ports are 1 to 65535")
-            }
+        case .tcp(let host, let port), .udp(let host, let port):
             if let address = try? SocketAddress(ipAddress: host, port: port) { return bootstrap.connect(to: address) }
             return bootstrap.connect(host: host, port: port)
-        case .unix(let path):
+        case .unix(let path), .unixDatagram(let path):
             return bootstrap.connect(to: try SocketAddress(unixDomainSocketPath: path))
         }
     }
 
-    private func add(_ channel: any NIOCore.Channel) throws {
+    /// A channel that is about to be connected. Throws when nobody wants it any more.
+    func add(_ channel: any NIOCore.Channel) throws {
         let isCancelled = state.withLockedValue { state in
             state.channels.append(channel)
             return state.isCancelled

@@ -4,7 +4,16 @@ internal import NIOCore
 internal import NIOPosix
 internal import SCP
 
-/// A listening socket, and the connections that it accepts.
+/// A socket that connections of others come to.
+protocol ListeningSocket: Sendable {
+    /// Takes no more connections, for good.
+    func stop() async
+    /// Is gone when this returns: at once, or when the connections on it have ended, or the time is over.
+    func finish(within limit: Duration) async
+    var channel: any NIOCore.Channel { get }
+}
+
+/// The connections that a listening socket accepts.
 final class Listener: Sendable {
     /// An accepted connection whose handshake is under way.
     final class Client: Sendable {
@@ -32,22 +41,49 @@ final class Listener: Sendable {
 
     let address: Endpoint
     let clients: AsyncStream<Client>
-    private let channel: any NIOCore.Channel
+    let socket: any ListeningSocket
 
-    private init(_ channel: any NIOCore.Channel, at address: Endpoint, clients: AsyncStream<Client>) {
-        self.channel = channel
+    init(_ socket: any ListeningSocket, at address: Endpoint, clients: AsyncStream<Client>) {
+        self.socket = socket
         self.address = address
         self.clients = clients
     }
-
-    /// Stops accepting, for good. A Unix-domain socket's file is removed.
-    func close() async { try? await channel.close().get() }
 
     static func bind<Provider: CryptoProvider>(
         _ endpoint: Endpoint, _ configuration: Configuration<Provider>, _ options: ServerOptions
     ) async throws -> Listener {
         let (clients, continuation) = AsyncStream.makeStream(of: Client.self)
         let acceptor = Acceptor(configuration, options, endpoint: endpoint, clients: continuation)
+        do {
+            let socket: any ListeningSocket
+            var address = endpoint
+            if endpoint.isDatagram {
+                (socket, address) = try await DatagramSockets.listen(endpoint, configuration, options, acceptor)
+            } else {
+                (socket, address) = try await StreamListener.listen(endpoint, options, acceptor)
+            }
+            socket.channel.closeFuture.whenComplete { _ in continuation.finish() }
+            return Listener(socket, at: address, clients: clients)
+        } catch {
+            continuation.finish()
+            throw SecureChannelError.listening(error, endpoint)
+        }
+    }
+}
+
+/// A server's stream socket.
+struct StreamListener: ListeningSocket {
+    let channel: any NIOCore.Channel
+
+    /// A Unix-domain socket's file is removed.
+    func stop() async { try? await channel.close().get() }
+
+    /// Its connections have sockets of their own.
+    func finish(within limit: Duration) async { await stop() }
+
+    static func listen<Provider: CryptoProvider>(
+        _ endpoint: Endpoint, _ options: ServerOptions, _ acceptor: Acceptor<Provider>
+    ) async throws -> (any ListeningSocket, Endpoint) {
         let bootstrap = ServerBootstrap(group: options.transport.eventLoopGroup)
             .serverChannelOption(.backlog, value: Int32(clamping: options.backlog))
             .childChannelOption(.autoRead, value: false)
@@ -55,26 +91,19 @@ final class Listener: Sendable {
             .childChannelInitializer { child in
                 child.eventLoop.makeCompletedFuture { try acceptor.accept(child) }
             }
-        let channel: any NIOCore.Channel
-        var address = endpoint
-        do {
-            switch endpoint {
-            case .tcp(let host, let port):
-                guard (0...65_535).contains(port) else {
-                    throw SecureChannelError(.cannotListen, at: endpoint, detail: "ports are 0 to 65535")
-                }
-                channel = try await bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                    .bind(host: host, port: port).get()
-                address = .tcp(host, channel.localAddress?.port ?? port)
-            case .unix(let path):
-                channel = try await SocketFile.bind(bootstrap, path, on: options.transport.eventLoopGroup)
+        switch endpoint {
+        case .tcp(let host, let port), .udp(let host, let port):
+            try endpoint.checkPort(0...65_535, .cannotListen)
+            let channel = try await bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .bind(host: host, port: port).get()
+            return (StreamListener(channel: channel), .tcp(host, channel.localAddress?.port ?? port))
+        case .unix(let path), .unixDatagram(let path):
+            let channel = try await SocketFile.bind(path, bootstrap.bind(unixDomainSocketPath:cleanupExistingSocketFile:)) {
+                try await ClientBootstrap(group: options.transport.eventLoopGroup).connect(unixDomainSocketPath: path)
+                    .get()
             }
-        } catch {
-            continuation.finish()
-            throw SecureChannelError.listening(error, endpoint)
+            return (StreamListener(channel: channel), endpoint)
         }
-        channel.closeFuture.whenComplete { _ in continuation.finish() }
-        return Listener(channel, at: address, clients: clients)
     }
 }
 
@@ -101,45 +130,57 @@ struct Acceptor<Provider: CryptoProvider>: Sendable {
 
     /// Throws, and the stream is closed without a byte, when there are too many.
     func accept(_ child: any NIOCore.Channel) throws {
-        let remote = child.remoteAddress.flatMap(Endpoint.init)
-        guard let ticket = admission.admit() else {
-            metrics.refused()
-            options.transport.logger.info("too many connections: one was refused")
-            throw ChannelError.inappropriateOperationForState
-        }
+        let remote = child.remoteAddress.flatMap { Endpoint($0, isDatagram: false) }
+        guard let ticket = admit() else { throw ChannelError.inappropriateOperationForState }
         child.closeFuture.whenComplete { _ in ticket.leave() }
         do {
             let session = try begin(on: child, remote: remote, ticket)
-            clients.yield(Listener.Client(session, remote: remote, ticket: ticket))
+            present(session, from: remote, ticket)
         } catch {
             ticket.leave()  // nobody will serve it
             throw error
         }
     }
 
+    /// Nil when there are too many.
+    func admit() -> Admission.Ticket? {
+        if let ticket = admission.admit() { return ticket }
+        metrics.refused()
+        options.transport.logger.info("too many connections: one was refused")
+        return nil
+    }
+
+    /// Gives a connection to the server's task.
+    func present(_ session: any AnySession, from remote: Endpoint?, _ ticket: Admission.Ticket) {
+        clients.yield(Listener.Client(session, remote: remote, ticket: ticket))
+    }
+
+    func monitor(_ remote: Endpoint?, _ ticket: Admission.Ticket) -> Monitor {
+        var logger = options.transport.logger
+        logger[metadataKey: "remote"] = "\(remote.map(\.description) ?? endpoint.description)"
+        return Monitor(
+            logger: logger, metrics: metrics, judge: Judge(ask: options.transport.askPeer),
+            agent: options.transport.keyAgent, ticket: ticket)
+    }
+
     private func begin(
         on child: any NIOCore.Channel, remote: Endpoint?, _ ticket: Admission.Ticket
     ) throws -> any AnySession {
         try StreamOptions.apply(options.transport, to: child, endpoint)
-        var logger = options.transport.logger
-        logger[metadataKey: "remote"] = "\(remote.map(\.description) ?? endpoint.description)"
-        let monitor = Monitor(
-            logger: logger, metrics: metrics, judge: Judge(ask: options.transport.askPeer),
-            agent: options.transport.keyAgent, ticket: ticket)
-        return try SessionStart(.responder, options.transport, endpoint: remote, observer: monitor)
-            .begin(configuration, on: child)
+        let start = SessionStart(.responder, options.transport, endpoint: remote, observer: monitor(remote, ticket))
+        return try start.begin(configuration, on: child)
     }
 }
 
 extension Endpoint {
     /// From the kernel's address; nil for one without a name, as that of a client of a Unix-domain socket.
-    init?(_ address: SocketAddress) {
+    init?(_ address: SocketAddress, isDatagram: Bool) {
         if let path = address.pathname {
             guard !path.isEmpty else { return nil }
-            self = .unix(path)
+            self = isDatagram ? .unixDatagram(path) : .unix(path)
         } else {
             guard let host = address.ipAddress, let port = address.port else { return nil }
-            self = .tcp(host, port)
+            self = isDatagram ? .udp(host, port) : .tcp(host, port)
         }
     }
 }

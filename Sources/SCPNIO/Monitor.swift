@@ -19,6 +19,7 @@ final class Monitor: SessionObserver {
         var agreement: Task<Void, Never>?
         var agentError: String?
         var presented: PublicKey?
+        var hint: String?
         var reported = Statistics()
     }
 
@@ -36,6 +37,9 @@ final class Monitor: SessionObserver {
 
     /// The key that the peer showed, where a decision was asked for.
     var presentedKey: PublicKey? { state.withLockedValue { $0.presented } }
+
+    /// What the network said last, where nobody answered.
+    var hint: String? { state.withLockedValue { $0.hint } }
 
     /// What went wrong with the holder of our private key.
     var agentError: String? { state.withLockedValue { $0.agentError } }
@@ -59,6 +63,11 @@ final class Monitor: SessionObserver {
         case .readable, .writable, .delivered, .cancelled, .refused, .pathChanged, .pathSuspect:
             break
         }
+    }
+
+    func observeHint(_ error: any Error) {
+        logger.debug("the network complains", metadata: ["error": "\(error)"])
+        state.withLockedValue { $0.hint = "\(error)" }
     }
 
     func observeTick(of session: any AnySession) { reportTraffic(session.view.statistics) }

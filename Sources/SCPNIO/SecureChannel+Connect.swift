@@ -31,20 +31,8 @@ extension SecureChannel {
         let metrics = ConnectionMetrics(options.metrics, role: .initiator, transport: endpoint.transport)
         let monitor = Monitor(logger: logger, metrics: metrics, judge: judge, agent: options.keyAgent)
 
-        let transport = try await Dialing.dial(endpoint, options, timeout: configuration.timers.handshake)
-        let session: any AnySession
-        do {
-            session = try await transport.eventLoop.submit { [configuration] in
-                try SessionStart(.initiator, options, endpoint: endpoint, observer: monitor)
-                    .begin(configuration, on: transport)
-            }.get()
-        } catch {
-            transport.close(promise: nil)
-            if let error = error as? ConfigurationError {
-                throw SecureChannelError(.configuration(error), at: endpoint)
-            }
-            throw SecureChannelError(.unreachable, at: endpoint, detail: "\(error)")
-        }
+        let start = SessionStart(.initiator, options, endpoint: endpoint, observer: monitor)
+        let session = try await start.open(endpoint, configuration, options)
         do {
             let peer = try await session.established()
             if let store = options.trustStore, judge.known == nil {
@@ -93,7 +81,7 @@ extension Session {
 
 }
 
-/// Puts a connection on an open stream, and has it recorded if that is wished; on the stream's event loop.
+/// Puts a connection on a transport, and has it recorded if that is wished.
 struct SessionStart {
     private let role: Role
     private let recorder: SessionRecorder?
@@ -107,6 +95,32 @@ struct SessionStart {
         self.observer = observer
     }
 
+    /// Opens a transport, and begins a connection on it. One on datagrams is not recorded.
+    func open<Provider>(
+        _ endpoint: Endpoint, _ configuration: Configuration<Provider>, _ options: TransportOptions
+    ) async throws -> any AnySession {
+        let transport =
+            if endpoint.isDatagram {
+                try await DatagramSockets.dial(endpoint, configuration, options)
+            } else {
+                try await Dialing.dial(endpoint, options, timeout: configuration.timers.handshake)
+            }
+        do {
+            return try await transport.eventLoop.submit {
+                guard endpoint.isDatagram else { return try begin(configuration, on: transport) }
+                let handler = try transport.pipeline.syncOperations.handler(type: DatagramHandler<Provider>.self)
+                return try handler.connect(configuration, endpoint: endpoint, observer: observer)
+            }.get()
+        } catch {
+            transport.close(promise: nil)
+            if let error = error as? ConfigurationError {
+                throw SecureChannelError(.configuration(error), at: endpoint)
+            }
+            throw SecureChannelError(.unreachable, at: endpoint, detail: "\(error)")
+        }
+    }
+
+    /// On an open stream, on its event loop.
     func begin<Provider>(
         _ configuration: Configuration<Provider>, on transport: any NIOCore.Channel
     ) throws -> any AnySession {
@@ -126,11 +140,17 @@ struct SessionStart {
 }
 
 extension Monitor {
-    /// Says what the holder of our private key said, when that was the reason.
+    /// Says what the holder of our private key said, when that was the reason, or what the network said when nobody
+    /// answered.
     func explain(_ error: any Error, at endpoint: Endpoint) -> any Error {
-        guard let failed = error as? SecureChannelError, failed.code == .keyUnavailable else { return error }
-        let detail = agentError ?? "the key agent did not answer in time"
-        return SecureChannelError(failed.kind, at: endpoint, detail: detail)
+        guard let failed = error as? SecureChannelError else { return error }
+        let detail: String? =
+            switch failed.code {
+            case .keyUnavailable: agentError ?? "the key agent did not answer in time"
+            case .handshakeTimeout: hint
+            default: nil
+            }
+        return detail.map { SecureChannelError(failed.kind, at: endpoint, detail: $0) } ?? error
     }
 }
 

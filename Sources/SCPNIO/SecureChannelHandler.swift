@@ -81,7 +81,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
 
     public func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        session.attach(NIOLoopBound(self, eventLoop: context.eventLoop))
+        session.attach(StreamDriver(self, on: context.eventLoop))
         if context.channel.isActive { start(context) }
     }
 
@@ -318,7 +318,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     /// A connection that moved nothing since the last timer holds no buffers.
     private func releaseIdleBuffers() {
         if !isBusy {
-            writing.releaseSpares()
+            writing.spares.release()
             scratch = ByteBuffer()
         }
         isBusy = false
@@ -331,5 +331,22 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
         let end = Instant(context.eventLoop.now).advanced(by: closeWait)
         timerInstant = end
         timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: NIODeadline(end)) { self.closeTransport() }
+    }
+}
+
+/// Reaches a stream's handler from any thread.
+private struct StreamDriver<Provider: CryptoProvider>: SessionDriver {
+    private let handler: NIOLoopBound<SecureChannelHandler<Provider>>
+    private let eventLoop: any EventLoop
+
+    init(_ handler: SecureChannelHandler<Provider>, on eventLoop: any EventLoop) {
+        self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
+        self.eventLoop = eventLoop
+    }
+
+    func wake() { eventLoop.execute { handler.value.pump() } }
+
+    func closeTransport(after delay: Duration) {
+        eventLoop.scheduleTask(in: TimeAmount(delay)) { handler.value.closeTransport() }
     }
 }

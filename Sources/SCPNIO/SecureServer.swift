@@ -66,9 +66,11 @@ public final class SecureServer: Sendable {
                 group.addTask { await self.serve(client, handler) }
             }
             // Cancelled, or the listener failed: the address is free before the last client is gone.
-            await listener.close()
+            await listener.socket.stop()
             group.cancelAll()
         }
+        // The last acknowledgements may have been lost on datagrams, and are asked for again.
+        await listener.socket.finish(within: min(options.shutdownTime, .seconds(1)))
         logger.info("no longer listening", metadata: ["address": "\(address)"])
     }
 

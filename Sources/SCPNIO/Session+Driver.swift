@@ -5,7 +5,7 @@ internal import SCPRecording
 
 /// What the handler calls, on the event loop.
 extension Session {
-    func attach(_ handler: NIOLoopBound<Handler>) { driver.withLockedValue { $0 = handler } }
+    func attach(_ handler: any SessionDriver) { driver.withLockedValue { $0 = handler } }
 
     /// The transport is gone.
     func detach() { driver.withLockedValue { $0 = nil } }
@@ -36,12 +36,11 @@ extension Session {
         drain()
         consumed = 0
         let now = now
-        let result = buffer.append(capacity: capacity) { output in
-            var result = Transmit.wrote
+        var result = Transmit.wrote
+        buffer.append(capacity: capacity) { output in
             while result == .wrote {
                 result = engine.pollTransmit(into: &output, unwritten: unwritten + output.count, at: now)
             }
-            return result
         }
         setRoom()
         let mustLookAgain = outgoing.withLockedValue { outgoing in

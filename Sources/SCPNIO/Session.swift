@@ -3,6 +3,14 @@ internal import NIOCore
 internal import SCP
 internal import SCPRecording
 
+/// Who moves a session's bytes: the handler of its stream, or of the socket that it shares with others.
+protocol SessionDriver: Sendable {
+    /// The engine has something to say. From any thread.
+    func wake()
+    /// From any thread.
+    func closeTransport(after delay: Duration)
+}
+
 /// A connection's engine, shared by the event loop that moves its bytes and the tasks that use its messages.
 ///
 /// One lock guards it. A task that sends or receives calls the engine itself, under the lock: no hop to the event loop
@@ -13,13 +21,11 @@ internal import SCPRecording
 final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     // Sendable: what is mutable is touched under `lock` only. Entry points take it; what they call expects it held.
     // The locks of `outgoing` and `incoming` may be taken while it is held, never the other way round.
-    typealias Handler = SecureChannelHandler<Provider>
-
     let eventLoop: any EventLoop
     let endpoint: Endpoint?
     let allocator = ByteBufferAllocator()
-    let lock = NIOLock()
-
+    /// Sessions of one datagram socket share it.
+    let lock: NIOLock
     var engine: RecordedConnection<Provider>
     var senders = WaitingLine<WaitingSender>()
     var receivers = WaitingLine<WaitingReceiver>()
@@ -35,7 +41,7 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     let outgoing = NIOLockedValueBox(OutgoingHandoff())
     let incoming = NIOLockedValueBox(IncomingHandoff())
     /// Who writes what the engine has to say; nil before the transport is there and after it is gone.
-    let driver = NIOLockedValueBox<NIOLoopBound<Handler>?>(nil)
+    let driver = NIOLockedValueBox<(any SessionDriver)?>(nil)
     /// Charges of messages read since the driver last asked the engine for frames, and how many make it ask again.
     var consumed = 0
     let creditStep: Int
@@ -45,15 +51,24 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     var delivered: [SCP.Channel: UInt64] = [:]
 
     init(
+        _ engine: consuming RecordedConnection<Provider>, under lock: NIOLock, _ limits: Limits, endpoint: Endpoint?,
+        eventLoop: any EventLoop
+    ) {
+        self.engine = engine
+        self.lock = lock
+        self.eventLoop = eventLoop
+        self.endpoint = endpoint
+        writeHighWater = limits.writeHighWater
+        creditStep = min(limits.connectionCredit, limits.channelCredit) / 8
+    }
+
+    /// On a stream of its own.
+    convenience init(
         _ role: Role, _ configuration: Configuration<Provider>, recorder: SessionRecorder? = nil, endpoint: Endpoint?,
         eventLoop: any EventLoop
     ) throws(ConfigurationError) {
-        self.eventLoop = eventLoop
-        self.endpoint = endpoint
-        let limits = configuration.limits
-        writeHighWater = limits.writeHighWater
-        creditStep = min(limits.connectionCredit, limits.channelCredit) / 8
-        engine = try RecordedConnection(role, configuration, recorder: recorder, at: Instant(eventLoop.now))
+        let engine = try RecordedConnection(role, configuration, recorder: recorder, at: Instant(eventLoop.now))
+        self.init(engine, under: NIOLock(), configuration.limits, endpoint: endpoint, eventLoop: eventLoop)
     }
 
     var now: Instant { Instant(eventLoop.now) }
@@ -176,8 +191,7 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     }
 
     func closeTransport(after delay: Duration) {
-        guard let driver = driver.withLockedValue({ $0 }) else { return }
-        eventLoop.scheduleTask(in: TimeAmount(delay)) { driver.value.closeTransport() }
+        driver.withLockedValue { $0 }?.closeTransport(after: delay)
     }
 
     /// Sees to it that the driver asks the engine for frames soon.
@@ -185,8 +199,5 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
         if outgoing.withLockedValue({ $0.requestPump() }) { pump() }
     }
 
-    func pump() {
-        guard let driver = driver.withLockedValue({ $0 }) else { return }
-        eventLoop.execute { driver.value.pump() }
-    }
+    func pump() { driver.withLockedValue { $0 }?.wake() }
 }

@@ -13,6 +13,11 @@ internal import Glibc
 enum SystemCode {
     static let addressInUse = EADDRINUSE
     static let refused = ECONNREFUSED
+    static let hostUnreachable = EHOSTUNREACH
+    static let networkUnreachable = ENETUNREACH
+    static let messageTooLong = EMSGSIZE
+    static let ioError = EIO
+    static let invalidArgument = EINVAL
 }
 
 /// The file of a listening Unix-domain socket. NIO removes it when the listener is closed; after a program that had no
@@ -20,22 +25,27 @@ enum SystemCode {
 enum SocketFile {
     /// Listens at the path. A socket that nobody listens on any more is replaced; one that answers, and a file that is
     /// no socket, are left alone.
+    ///
+    /// - Parameters:
+    ///   - open: listens at the path, and replaces the file there if it is told to.
+    ///   - probe: connects to the path.
     static func bind(
-        _ bootstrap: ServerBootstrap, _ path: String, on group: any EventLoopGroup
+        _ path: String, _ open: (_ path: String, _ replaces: Bool) -> EventLoopFuture<any NIOCore.Channel>,
+        probe: () async throws -> any NIOCore.Channel
     ) async throws -> any NIOCore.Channel {
         do {
-            return try await bootstrap.bind(unixDomainSocketPath: path).get()
+            return try await open(path, false).get()
         } catch let error as IOError where error.errnoCode == SystemCode.addressInUse {
-            guard await isAbandoned(path, on: group) else { throw error }
+            guard await isAbandoned(probe) else { throw error }
         }
         // Looks again that it is a socket.
-        return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+        return try await open(path, true).get()
     }
 
-    private static func isAbandoned(_ path: String, on group: any EventLoopGroup) async -> Bool {
+    private static func isAbandoned(_ probe: () async throws -> any NIOCore.Channel) async -> Bool {
         do {
-            let probe = try await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get()
-            try? await probe.close().get()
+            let channel = try await probe()
+            try? await channel.close().get()
             return false
         } catch {
             return (error as? IOError)?.errnoCode == SystemCode.refused

@@ -5,8 +5,6 @@ internal import SCP
 struct Writing {
     /// Room for one frame of the usual limit.
     static let bufferSize = 65_536 + 64
-    /// Buffers kept for the next round; they go when the connection falls quiet.
-    private static let maximumSpares = 4
 
     /// Bytes given to the channel that the transport has not taken.
     var unwritten = 0
@@ -22,16 +20,22 @@ struct Writing {
     var held: ByteBuffer?
     /// Bytes written since the last flush.
     var batch = 0
-    private var spares: [ByteBuffer] = []
+    var spares = SpareBuffers()
+}
+
+/// Buffers that the transport was given, kept for the next round; they go when it falls quiet.
+struct SpareBuffers {
+    private static let maximum = 4
+
+    private var buffers: [ByteBuffer] = []
 
     /// An empty buffer: one that the transport is done with, or a new one.
-    mutating func takeBuffer(_ allocator: ByteBufferAllocator, capacity: Int) -> ByteBuffer {
-        for index in spares.indices where spares[index].capacity >= capacity {
-            let isFree: Void? = spares[index].modifyIfUniquelyOwned { $0.clear() }
+    mutating func take(_ allocator: ByteBufferAllocator, capacity: Int) -> ByteBuffer {
+        for index in buffers.indices where buffers[index].capacity >= capacity {
+            let isFree: Void? = buffers[index].modifyIfUniquelyOwned { $0.clear() }
             if isFree != nil {
-                let last = spares.count - 1
-                spares.swapAt(index, last)
-                return spares.removeLast()
+                buffers.swapAt(index, buffers.count - 1)
+                return buffers.removeLast()
             }
         }
         return allocator.buffer(capacity: capacity)
@@ -39,10 +43,10 @@ struct Writing {
 
     /// Keeps a second reference to a buffer that is being written, or an unused one.
     mutating func keep(_ buffer: ByteBuffer) {
-        if spares.count < Writing.maximumSpares { spares.append(buffer) }
+        if buffers.count < SpareBuffers.maximum { buffers.append(buffer) }
     }
 
-    mutating func releaseSpares() { spares = [] }
+    mutating func release() { buffers = [] }
 }
 
 extension SecureChannelHandler {
@@ -50,11 +54,11 @@ extension SecureChannelHandler {
     func transmit(_ context: ChannelHandlerContext) {
         var capacity = Writing.bufferSize
         while true {
-            var buffer = writing.takeBuffer(context.channel.allocator, capacity: capacity)
+            var buffer = writing.spares.take(context.channel.allocator, capacity: capacity)
             let (result, mustLookAgain) = session.transmit(
                 into: &buffer, capacity: capacity, unwritten: writing.unwritten)
             let count = buffer.readableBytes
-            writing.keep(buffer)
+            writing.spares.keep(buffer)
             writing.mustLookAgain = mustLookAgain
             if count > 0 { write(buffer, context) }
             switch result {

@@ -4,8 +4,12 @@ public import SCP
 /// same names; without a recorder each is a call of the connection's and nothing more.
 public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
     private let recorder: SessionRecorder?
+    private let box: ConnectionBox<Provider>
     /// For looking at. What is done to it here is not recorded.
-    public private(set) var connection: Connection<Provider>
+    public private(set) var connection: Connection<Provider> {
+        _read { yield box.connection }
+        _modify { yield &box.connection }
+    }
 
     /// - Parameter recorder: nil records nothing. With one, the configuration is that of ``SCP/Configuration`` after
     ///   `recorded(by:)` with the same recorder.
@@ -14,7 +18,7 @@ public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
     ) throws(ConfigurationError) {
         recorder?.start(Settings.entry(role, configuration, at: now), at: now)
         do throws(ConfigurationError) {
-            connection = try Connection(role, configuration, at: now)
+            box = ConnectionBox(try Connection(role, configuration, at: now))
         } catch {
             recorder?.outcome(.notStarted(error))
             recorder?.finish()
@@ -32,7 +36,8 @@ public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
         let path = StartPath(remote: remote, connectionID: connectionID)
         recorder?.start(Settings.entry(role, configuration, path: path, at: now), at: now)
         do throws(ConfigurationError) {
-            connection = try Connection(role, configuration, to: remote, connectionID: connectionID, at: now)
+            box = ConnectionBox(
+                try Connection(role, configuration, to: remote, connectionID: connectionID, at: now))
         } catch {
             recorder?.outcome(.notStarted(error))
             recorder?.finish()
@@ -40,6 +45,12 @@ public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
         }
         self.recorder = recorder
         recorder?.outcome(.done)
+    }
+
+    /// A connection that others have a hand in, such as its endpoint on datagrams; nothing is recorded.
+    package init(_ box: ConnectionBox<Provider>) {
+        recorder = nil
+        self.box = box
     }
 
     deinit { recorder?.finish() }

@@ -168,8 +168,10 @@ final class PlainClient: Sendable {
             }
         }
         switch endpoint {
-        case .tcp(let host, let port): channel = try await bootstrap.connect(host: host, port: port).get()
-        case .unix(let path): channel = try await bootstrap.connect(unixDomainSocketPath: path).get()
+        case .tcp(let host, let port), .udp(let host, let port):
+            channel = try await bootstrap.connect(host: host, port: port).get()
+        case .unix(let path), .unixDatagram(let path):
+            channel = try await bootstrap.connect(unixDomainSocketPath: path).get()
         }
         self.received = received
         self.isEnded = isEnded

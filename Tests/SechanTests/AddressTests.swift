@@ -13,6 +13,9 @@ import Testing
         ("tcp://[0:0:0:0:0:0:0:1]:4433", "tcp://[::1]:4433"),
         ("tcp://[2001:DB8::A]:22", "tcp://[2001:db8::a]:22"),
         ("tcp://[fe80::1%eth0]:22", "tcp://[fe80::1%eth0]:22"),
+        ("udp://127.0.0.1:4433", "udp://127.0.0.1:4433"),
+        ("UDP://[::1]:4433", "udp://[::1]:4433"),
+        ("unix-dgram:///run/a%20b", "unix-dgram:///run/a%20b"),
         ("unix:///run/sechan.sock", "unix:///run/sechan.sock"),
         ("unix:///tmp/a%20b%25", "unix:///tmp/a%20b%25"),
         ("unix:///tmp/a b", "unix:///tmp/a%20b"),
@@ -34,9 +37,10 @@ import Testing
 
     @Test(
         arguments: [
-            ("udp://127.0.0.1:4433", Address.ParseError.notThereYet(scheme: "udp")),
-            ("unix-dgram:///x", .notThereYet(scheme: "unix-dgram")),
-            ("", .unknownScheme("")),
+            ("", Address.ParseError.unknownScheme("")),
+            ("udp:127.0.0.1:4433", .unknownScheme("udp:127.0.0.1:4433")),
+            ("udp://127.0.0.1", .missingPort),
+            ("unix-dgram://x", .relativePath),
             ("127.0.0.1:4433", .unknownScheme("127.0.0.1:4433")),
             ("http://a:1", .unknownScheme("http://a:1")),
             ("tcp:/a:1", .unknownScheme("tcp:/a:1")),

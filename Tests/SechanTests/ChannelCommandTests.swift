@@ -330,7 +330,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["listen"], ["connect"], ["pipe"], ["listen", "udp://a:1"], ["listen", "stdio:"],
+        ["listen"], ["connect"], ["pipe"], ["listen", "udp://a"], ["listen", "stdio:"],
         ["listen", "tcp://127.0.0.1:0", "--anyone", "--allow", Known.alice],
         ["listen", "tcp://127.0.0.1:0", "--max-connections", "0"], ["connect", "tcp://a:1", "--trust", "maybe"],
         ["connect", "tcp://a:1", "--peer", "-"], ["connect", "tcp://a:1", "--peer", Known.alice, "--trust", "yes"],

@@ -84,8 +84,6 @@ import Testing
         (TrustFile.Kind.authorizedPeers, "scp2-mlkem768 AAAA comment"),
         (.authorizedPeers, "scp1-x448 AAAA"),
         (.knownPeers, "tcp://a:1 scp2-mlkem768 AAAA"),
-        (.knownPeers, "udp://a:1 \(Known.alice)"),
-        (.knownPeers, "unix-dgram:///x \(Known.alice)"),
     ])
     func linesOfAnotherVersion(kind: TrustFile.Kind, line: String) {
         let file = file(kind, line)

@@ -6,6 +6,18 @@ extension DatagramEndpoint {
         return places[handle.index].slot
     }
 
+    /// A connection, to be worked on where everybody else who works on the endpoint is kept out; whoever did calls
+    /// ``touch(_:)`` afterwards. It outlives its place here.
+    package func box(_ handle: ConnectionHandle) -> ConnectionBox<Provider>? { slot(handle)?.box }
+
+    /// A connection has been worked on outside, and may have something to say.
+    package mutating func touch(_ handle: ConnectionHandle) {
+        if slot(handle) != nil { touch(handle.index) }
+    }
+
+    /// Whether an address has a connection.
+    package func knows(_ address: Address) -> Bool { byAddress[address] != nil }
+
     func handle(_ index: Int) -> ConnectionHandle? {
         guard places.indices.contains(index), places[index].slot != nil else { return nil }
         return ConnectionHandle(index: index, generation: places[index].generation)

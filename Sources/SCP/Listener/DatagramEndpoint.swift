@@ -7,7 +7,11 @@
 public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
     /// One connection with what finds it.
     final class Slot {
-        var connection: Connection<Provider>
+        let box: ConnectionBox<Provider>
+        var connection: Connection<Provider> {
+            _read { yield box.connection }
+            _modify { yield &box.connection }
+        }
         let remote: Address
         let attempt: Attempt?
         let identifier: [UInt8]
@@ -22,7 +26,7 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
             _ connection: consuming Connection<Provider>, remote: Address, attempt: Attempt?, identifier: [UInt8],
             isOwn: Bool
         ) {
-            self.connection = connection
+            box = ConnectionBox(connection)
             self.remote = remote
             self.attempt = attempt
             self.identifier = identifier
@@ -37,7 +41,7 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
     }
 
     let configuration: Configuration<Provider>
-    let settings: DatagramEndpointSettings
+    private(set) var settings: DatagramEndpointSettings
     var places: [Place] = []
     var free: [Int] = []
     /// Connections by the address of their peer, the oldest first.
@@ -122,6 +126,27 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
         for index in places.indices {
             guard let slot = places[index].slot else { continue }
             slot.connection.close(code, at: clock)
+            touch(index)
+        }
+    }
+
+    /// Answers strangers no more, and forgets those that have not come far enough to be shown.
+    public mutating func stopListening(at now: Instant) {
+        clock = max(clock, now)
+        settings.isListening = false
+        for index in places.indices {
+            guard let slot = places[index].slot, !slot.isShown else { continue }
+            slot.connection.receiveEnd(.failed, at: clock)
+            touch(index)
+        }
+    }
+
+    /// The transport could not send what was polled for an address.
+    /// [SCP-DGRAM-37]
+    public mutating func transmitFailed(_ error: TransmitError, to remote: Address, at now: Instant) {
+        clock = max(clock, now)
+        for index in byAddress[remote] ?? [] {
+            places[index].slot?.connection.transmitFailed(error, at: clock)
             touch(index)
         }
     }

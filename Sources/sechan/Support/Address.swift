@@ -1,18 +1,21 @@
 /// Where a channel begins or ends: one grammar for every verb, and the name of a peer in `known_peers`.
 ///
 ///     tcp://HOST:PORT      a name, an IPv4 address, or an IPv6 address in brackets
+///     udp://HOST:PORT      the same over datagrams
 ///     unix:///PATH         an absolute path; %XX stands for a byte, as in any URL
+///     unix-dgram:///PATH   the same over datagrams
 ///     stdio:               standard input and output
 enum Address: Hashable, Sendable {
     /// Names in lower case, IPv6 addresses in the system's spelling and without brackets; port 0...65535.
     case tcp(host: String, port: UInt16)
+    case udp(host: String, port: UInt16)
     /// An absolute path.
     case unix(path: String)
+    case unixDatagram(path: String)
     case standardIO
 
     /// What is wrong with the text of an address.
     enum ParseError: Error, Equatable {
-        case notThereYet(scheme: String)
         case unknownScheme(String)
         case missingHost
         case missingPort
@@ -32,16 +35,19 @@ enum Address: Hashable, Sendable {
 
     init(_ text: String) throws(ParseError) {
         if let rest = Address.rest(of: text, after: "tcp://") {
-            self = try Address.parseTCP(rest)
+            let (host, port) = try Address.parseHost(rest)
+            self = .tcp(host: host, port: port)
+        } else if let rest = Address.rest(of: text, after: "udp://") {
+            let (host, port) = try Address.parseHost(rest)
+            self = .udp(host: host, port: port)
         } else if let rest = Address.rest(of: text, after: "unix://") {
             self = .unix(path: try Address.parsePath(rest))
+        } else if let rest = Address.rest(of: text, after: "unix-dgram://") {
+            self = .unixDatagram(path: try Address.parsePath(rest))
         } else if let rest = Address.rest(of: text, after: "stdio:") {
             guard rest.isEmpty else { throw .trailingText(String(rest)) }
             self = .standardIO
         } else {
-            for scheme in ["udp", "unix-dgram"] where Address.rest(of: text, after: scheme + ":") != nil {
-                throw .notThereYet(scheme: scheme)
-            }
             throw .unknownScheme(text)
         }
     }
@@ -53,14 +59,14 @@ enum Address: Hashable, Sendable {
         return text.dropFirst(prefix.count)
     }
 
-    private static func parseTCP(_ text: Substring) throws(ParseError) -> Address {
+    private static func parseHost(_ text: Substring) throws(ParseError) -> (host: String, port: UInt16) {
         if text.first == "[" {
             guard let end = text.firstIndex(of: "]") else { throw .invalidIPv6(String(text)) }
             let inner = String(text[text.index(after: text.startIndex)..<end])
             guard let host = SystemCalls.canonicalIPv6(inner) else { throw .invalidIPv6(inner) }
             let rest = text[text.index(after: end)...]
             guard rest.first == ":" else { throw .missingPort }
-            return .tcp(host: host, port: try parsePort(rest.dropFirst()))
+            return (host, try parsePort(rest.dropFirst()))
         }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count <= 2 else { throw .unbracketedIPv6(String(text)) }
@@ -71,7 +77,7 @@ enum Address: Hashable, Sendable {
             (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte & 0xdf) || [0x2d, 0x2e, 0x5f].contains(byte)
         }
         guard isName, host.utf8.count <= 253 else { throw .invalidHost(String(host)) }
-        return .tcp(host: host.lowercased(), port: try parsePort(parts[1]))
+        return (host.lowercased(), try parsePort(parts[1]))
     }
 
     private static func parsePort(_ text: Substring) throws(ParseError) -> UInt16 {
@@ -118,10 +124,16 @@ extension Address: CustomStringConvertible {
     /// The canonical text: what `known_peers` holds.
     var description: String {
         switch self {
-        case .tcp(let host, let port): host.contains(":") ? "tcp://[\(host)]:\(port)" : "tcp://\(host):\(port)"
+        case .tcp(let host, let port): "tcp://" + Address.text(host, port)
+        case .udp(let host, let port): "udp://" + Address.text(host, port)
         case .unix(let path): "unix://" + Address.escape(path)
+        case .unixDatagram(let path): "unix-dgram://" + Address.escape(path)
         case .standardIO: "stdio:"
         }
+    }
+
+    private static func text(_ host: String, _ port: UInt16) -> String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
     /// Every byte that would end a word or a line, or look like an escape, as %XX.
@@ -141,9 +153,8 @@ extension Address: CustomStringConvertible {
 
 extension Address.ParseError: CustomStringConvertible {
     var description: String {
-        let forms = "Write tcp://HOST:PORT, unix:///PATH or stdio:."
+        let forms = "Write tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix-dgram:///PATH."
         switch self {
-        case .notThereYet(let scheme): return "\(scheme): datagrams are not there yet. \(forms)"
         case .unknownScheme(let text): return "'\(text)' is not an address. \(forms)"
         case .missingHost: return "the host is missing; this machine alone is 127.0.0.1 or [::1]."
         case .missingPort: return "the port is missing: tcp://HOST:PORT."

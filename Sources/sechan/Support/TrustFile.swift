@@ -88,8 +88,6 @@ struct TrustFile {
                 guard address != .standardIO else { return .malformed("stdio: names no peer", at: nil) }
                 guard words.count == 2 else { return .malformed("a key is missing", at: address) }
                 return parseKey(words[1], at: address)
-            } catch .notThereYet {
-                return .unknown
             } catch {
                 return .malformed(error.description, at: nil)
             }

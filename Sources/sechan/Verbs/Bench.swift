@@ -13,7 +13,7 @@ struct Bench: Verb {
             """
     )
 
-    @Argument(help: "tcp://HOST:PORT or unix:///PATH.", transform: Address.init)
+    @Argument(help: "tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix-dgram:///PATH.", transform: Address.init)
     var address: Address?
 
     @Flag(help: "Be the other side, at the address, until interrupted.")

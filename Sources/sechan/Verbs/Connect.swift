@@ -15,7 +15,7 @@ struct Connect: Verb {
     /// Bytes that a line may have.
     static let lineLimit = 131_072
 
-    @Argument(help: "tcp://HOST:PORT or unix:///PATH.", transform: Address.init)
+    @Argument(help: "tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix-dgram:///PATH.", transform: Address.init)
     var address: Address
 
     @OptionGroup var peer: PeerOptions

@@ -13,7 +13,9 @@ struct Listen: Verb {
             """
     )
 
-    @Argument(help: "tcp://HOST:PORT or unix:///PATH; port 0 takes one that is free.", transform: Address.init)
+    @Argument(
+        help: "tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix-dgram:///PATH; port 0 takes one that is free.",
+        transform: Address.init)
     var address: Address
 
     @OptionGroup var admission: AdmissionOptions

@@ -14,7 +14,7 @@ struct PipeVerb: Verb {
             """
     )
 
-    @Argument(help: "tcp://HOST:PORT or unix:///PATH.", transform: Address.init)
+    @Argument(help: "tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix-dgram:///PATH.", transform: Address.init)
     var address: Address
 
     @Flag(name: .shortAndLong, help: "Wait at the address for one client.")
