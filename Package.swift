@@ -109,7 +109,7 @@ let package = Package(
         .testTarget(
             name: "SCPNIOTests",
             dependencies: [
-                "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording",
+                "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording", "SCPSimulation",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -32,8 +32,8 @@ extension ByteBuffer {
     }
 }
 
-// Beyond a port and text, NIO gives away addresses as the system's own bytes only. The parts that are read here stand at
-// the same places everywhere.
+// Beyond a port and text, NIO gives away addresses as the system's own bytes only. The parts that are read here stand
+// at the same places everywhere.
 
 extension SCP.Address {
     /// Nil for what is more than an IP address and a port.
@@ -59,12 +59,11 @@ extension SCP.Address {
 }
 
 extension SocketAddress {
-    /// Whether it is one of Linux's names for Unix-domain sockets that are not files.
-    var hasAbstractName: Bool {
-        guard case .unixDomainSocket = self else { return false }
-        return unsafe withSockAddr { start, count in
-            let path = unsafe UnsafeRawBufferPointer(start: start, count: count).dropFirst(2)
-            return unsafe path.first == 0 && path.contains { $0 != 0 }
+    /// The system's form, whole: what NIO compares of a Unix-domain socket's address ends at the first zero, with which
+    /// Linux's names that are no files begin.
+    var bytes: [UInt8] {
+        unsafe withSockAddr { start, count in
+            unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: count))
         }
     }
 }

@@ -98,7 +98,9 @@ struct StreamListener: ListeningSocket {
                 .bind(host: host, port: port).get()
             return (StreamListener(channel: channel), .tcp(host, channel.localAddress?.port ?? port))
         case .unix(let path), .unixDatagram(let path):
-            let channel = try await SocketFile.bind(path, bootstrap.bind(unixDomainSocketPath:cleanupExistingSocketFile:)) {
+            let channel = try await SocketFile.bind(
+                path, bootstrap.bind(unixDomainSocketPath:cleanupExistingSocketFile:)
+            ) {
                 try await ClientBootstrap(group: options.transport.eventLoopGroup).connect(unixDomainSocketPath: path)
                     .get()
             }

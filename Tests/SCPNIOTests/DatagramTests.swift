@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import SCP
 import SCPNIO
+import SCPSimulation
 import Testing
 
 /// Channels on datagram sockets: UDP, and Unix-domain.
@@ -218,5 +219,43 @@ struct DatagramTests {
         let error = await failure { _ = try await task.value }
         #expect(error is CancellationError)
         try await silent.close()
+    }
+
+    static let conditions: [(name: String, conditions: LinkConditions)] = {
+        var loss = LinkConditions()
+        loss.loss = Chance(1, in: 10)
+        var disorder = LinkConditions()
+        disorder.delay = .milliseconds(2)
+        disorder.jitter = .milliseconds(3)
+        disorder.duplication = Chance(1, in: 10)
+        var damage = LinkConditions()
+        damage.bitFlips = Chance(1, in: 20)
+        damage.truncation = Chance(1, in: 20)
+        var narrow = LinkConditions()
+        narrow.rate = 4_000_000
+        narrow.maximumSize = 1_300
+        return [("loss", loss), ("disorder", disorder), ("damage", damage), ("narrow", narrow)]
+    }()
+
+    @Test("real sockets with a bad network between them", arguments: [0, 1, 2, 3])
+    func badNetwork(index: Int) async throws {
+        let (name, conditions) = DatagramTests.conditions[index]
+        let size = 20_000
+        try await withServer(.ipv4) { address in
+            let relay = try await LossyRelay(to: address, seed: UInt64(index) + 1, conditions)
+            try await SecureChannel.withConnection(to: relay.address, ends.client, options: ends.options) { channel in
+                async let sending: Void = {
+                    for number in 0..<30 { try await channel.send(pattern(size, seed: UInt8(number))) }
+                }()
+                for number in 0..<30 {
+                    let reply = try await channel.receive()
+                    #expect(reply?.array == pattern(size, seed: UInt8(number)), "\(name)")
+                }
+                try await sending
+            }
+            let counts = relay.counts
+            #expect(counts.sent > 1_000)
+            try await relay.close()
+        }
     }
 }

@@ -9,7 +9,7 @@ struct AddressBook {
 
     private var sockets: [SCP.Address: SocketAddress] = [:]
     /// Numbers of addresses that are not numbers themselves.
-    private var numbers: [SocketAddress: UInt64] = [:]
+    private var numbers: [[UInt8]: UInt64] = [:]
     private var lastNumber: UInt64 = 0
     private var limit = maximumStrangers
     /// Datagrams mostly come from where the last one came from.
@@ -17,7 +17,7 @@ struct AddressBook {
 
     /// The engine's form; nil for an address that nothing can be sent to.
     mutating func address(of socket: SocketAddress) -> SCP.Address? {
-        if let last, last.socket == socket { return last.address }
+        if let last, last.address.family != .other, last.socket == socket { return last.address }
         guard let address = number(socket) else { return nil }
         sockets[address] = socket
         last = (socket, address)
@@ -40,11 +40,12 @@ struct AddressBook {
 
     private mutating func number(_ socket: SocketAddress) -> SCP.Address? {
         if let address = SCP.Address(socket) { return address }
-        // A Unix-domain socket without a name.
-        if let path = socket.pathname, path.isEmpty, !socket.hasAbstractName { return nil }
-        if let number = numbers[socket] { return SCP.Address(other: number) }
+        let bytes = socket.bytes
+        // A Unix-domain socket without a name: nothing behind the family.
+        guard bytes.dropFirst(2).contains(where: { $0 != 0 }) else { return nil }
+        if let number = numbers[bytes] { return SCP.Address(other: number) }
         lastNumber += 1
-        numbers[socket] = lastNumber
+        numbers[bytes] = lastNumber
         return SCP.Address(other: lastNumber)
     }
 }

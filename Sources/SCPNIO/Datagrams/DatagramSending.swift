@@ -56,7 +56,8 @@ extension DatagramHandler {
         let canCut = sending.usesSegments && address.family != .other
         let buffer = sending.spares.take(
             context.channel.allocator, capacity: canCut ? DatagramBatch.capacity : sending.datagram.readableBytes)
-        return DatagramBatch(sending.datagram, to: address, in: buffer, maximum: canCut ? DatagramBatch.maximumCount : 1)
+        return DatagramBatch(
+            sending.datagram, to: address, in: buffer, maximum: canCut ? DatagramBatch.maximumCount : 1)
     }
 
     private func write(_ batch: DatagramBatch, _ context: ChannelHandlerContext) {

@@ -10,8 +10,8 @@ extension Session {
         consumed = 0
     }
 
-    /// The engine has been asked for all that it has to say. Returns whether tasks have sent more meanwhile, who take it
-    /// that the driver looks again by itself.
+    /// The engine has been asked for all that it has to say. Returns whether tasks have sent more meanwhile, who take
+    /// it that the driver looks again by itself.
     func endTransmit() -> Bool {
         setRoom()
         return outgoing.withLockedValue { $0.driverLooked(isBusy: false, isBehind: false) }

@@ -10,7 +10,8 @@ extension Address {
         case .unixDatagram(let path): return .unixDatagram(path)
         case .standardIO:
             throw Failure(
-                .usage, "channels over stdio: are not there yet", remedy: "Write tcp://HOST:PORT or unix:///PATH, or udp:// or unix-dgram:// for datagrams.")
+                .usage, "channels over stdio: are not there yet",
+                remedy: "Write tcp://HOST:PORT or unix:///PATH, or udp:// or unix-dgram:// for datagrams.")
         }
     }
 
