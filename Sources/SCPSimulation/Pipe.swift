@@ -13,8 +13,17 @@ public struct Pipe<Provider: CryptoProvider>: ~Copyable {
         public var other: End { self == .initiator ? .responder : .initiator }
     }
 
-    public var initiator: Connection<Provider>
-    public var responder: Connection<Provider>
+    public var initiator: Connection<Provider> {
+        _read { yield first.connection }
+        _modify { yield &first.connection }
+    }
+    public var responder: Connection<Provider> {
+        _read { yield second.connection }
+        _modify { yield &second.connection }
+    }
+    // Apart: a compiler that follows every part of a noncopyable value takes minutes to follow two engines.
+    private let first: ConnectionBox<Provider>
+    private let second: ConnectionBox<Provider>
     /// The virtual time.
     public private(set) var now: Instant
     private var toResponder = Wire()
@@ -37,8 +46,8 @@ public struct Pipe<Provider: CryptoProvider>: ~Copyable {
         let first = try Connection(.initiator, initiator, at: start)
         let second = try Connection(.responder, responder, at: start)
         now = start
-        self.initiator = first
-        self.responder = second
+        self.first = ConnectionBox(first)
+        self.second = ConnectionBox(second)
     }
 
     /// Bytes written by `end` that the other has not read.

@@ -83,7 +83,20 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     }
 
     /// What a connection on datagrams has besides; nil on streams.
-    var link: DatagramLink<Provider>?
+    var link: DatagramLink<Provider>? {
+        _read { if let linkBox { yield linkBox.link } else { yield nil } }
+        nonmutating _modify {
+            if let linkBox {
+                yield &linkBox.link
+            } else {
+                var none: DatagramLink<Provider>?
+                yield &none
+            }
+        }
+    }
+    /// Apart, so that a connection on a stream is small, and a compiler that counts every part of a noncopyable value
+    /// has few to count.
+    private let linkBox: LinkBox<Provider>?
     let isStream: Bool
 
     /// Begins a connection on a stream. An initiator's INIT is ready to be polled.
@@ -112,7 +125,7 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     ) {
         self.role = role
         self.configuration = configuration
-        self.link = link
+        linkBox = link.map { LinkBox($0) }
         isStream = link == nil
         clock = now
         startTime = now

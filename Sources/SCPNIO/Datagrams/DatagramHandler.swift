@@ -1,6 +1,7 @@
 internal import NIOConcurrencyHelpers
 internal import NIOCore
 internal import SCP
+internal import SCPRecording
 
 /// SCP/1 on a datagram socket: one socket, many connections, moved by one event loop. The engine's endpoint finds out
 /// whose a datagram is; tasks work on their own connections under the lock that all of them share.
@@ -157,7 +158,7 @@ final class DatagramHandler<Provider: CryptoProvider>: ChannelInboundHandler {
         _ handle: ConnectionHandle, _ box: ConnectionBox<Provider>, named name: Endpoint?,
         _ place: DatagramAcceptor<Provider>.Place
     ) -> Session<Provider> {
-        let session = Session(box, under: lock, limits, endpoint: name, eventLoop: eventLoop)
+        let session = Session(RecordedConnection(box), under: lock, limits, endpoint: name, eventLoop: eventLoop)
         members[handle] = Member(handle, session, place)
         let handler = NIOLoopBound(self, eventLoop: eventLoop)
         session.attach(

@@ -1,5 +1,6 @@
 internal import NIOConcurrencyHelpers
 internal import SCP
+internal import SCPRecording
 
 /// What the handler of a datagram socket calls on each of its sessions, on the event loop and with the lock that they
 /// share held.
