@@ -4,7 +4,7 @@ SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
 .PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation token format lint clean
-.PHONY: models vectors peer fuzz faults coverage secrets differential
+.PHONY: netem models vectors peer fuzz faults coverage secrets differential
 
 help:
 	@echo 'make run           build, and show a server and a client at work over loopback TCP'
@@ -21,6 +21,7 @@ help:
 	@echo 'make coverage      the lines of the engine that its tests reach'
 	@echo 'make faults        build the engine with each seeded fault, and see the tests catch it (minutes; not in CI)'
 	@echo 'make token         a session whose key is in a PKCS#11 token, SoftHSM 2 (not in CI)'
+	@echo 'make netem         files over UDP across bad links between network namespaces, where the machine can (not in CI)'
 	@echo 'make rotation      send 3 GiB through a channel, so that its keys are replaced twice (minutes; not in CI)'
 	@echo 'make bench         handshakes, throughput and round trips on this machine'
 	@echo 'make format        lay out the sources'
@@ -48,6 +49,11 @@ token: release
 
 rotation: release
 	@.ci/rotation $(SECHAN)
+
+# Files each way over UDP between two network namespaces, across links of several kinds of badness. Needs root and a
+# kernel with netem; says so where it cannot.
+netem: release
+	@.ci/netem $(SECHAN)
 
 bench: release
 	@$(SECHAN) bench

@@ -23,8 +23,8 @@ public struct TransportOptions: Sendable {
     /// Sizes of the kernel's socket buffers in bytes; nil leaves them to the kernel.
     public var socketSendBuffer: Int?
     public var socketReceiveBuffer: Int?
-    /// Asked for each connection on a stream: what it gives writes everything down, secrets included. Nil, or an answer of nil,
-    /// records nothing. The recorder's sink is called on the connection's event loop and on the tasks that send and
+    /// Asked for each connection on a stream: what it gives writes everything down, secrets included. Nil, or an answer
+    /// of nil, records nothing. The recorder's sink is called on the connection's event loop and on the tasks that send and
     /// receive, and holds them up.
     public var recorder: (@Sendable () -> SessionRecorder?)?
 

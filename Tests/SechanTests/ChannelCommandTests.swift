@@ -1,13 +1,15 @@
 import Foundation
 import Testing
 
-/// `listen` and `connect`: two processes, over TCP and Unix-domain sockets.
+/// `listen` and `connect`: two processes, over every kind of socket.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct ChannelCommandTests {
     // MARK: Messages
 
-    @Test(arguments: [true, false]) func messagesAreEchoed(overTCP: Bool) async throws {
+    @Test(arguments: ["tcp://127.0.0.1:0", "udp://127.0.0.1:0", "udp://[::1]:0", "unix:", "unix-dgram:"])
+    func messagesAreEchoed(place: String) async throws {
         let users = try await Users()
-        let listener = try await users.listen("--echo", at: overTCP ? "tcp://127.0.0.1:0" : users.socket)
+        let address = place.hasSuffix(":0") ? place : users.socket.replacing("unix:", with: place)
+        let listener = try await users.listen("--echo", at: address)
         let outcome = try await users.connect(listener.address, "--message", "Hello", "-m", "", "-m", "Привет")
         #expect(outcome.status == 0)
         #expect(outcome.output == "Hello\n\nПривет\n")

@@ -116,6 +116,7 @@ enum DatagramSockets {
             ) {
                 try await DatagramBootstrap(group: eventLoop).connect(unixDomainSocketPath: path).get()
             }
+            removeFile(path, after: channel)
         }
         let listener = try await eventLoop.submit {
             try apply(options.transport, to: channel)
@@ -126,6 +127,11 @@ enum DatagramSockets {
                 finish: { bound.value.finish(within: $0) })
         }.get()
         return (listener, address)
+    }
+
+    /// NIO removes the files of stream sockets only.
+    fileprivate static func removeFile(_ path: String, after channel: any NIOCore.Channel) {
+        channel.closeFuture.whenComplete { _ in unlink(path) }
     }
 
     /// The address of a peer. Names are looked up on a thread that may wait.
@@ -154,7 +160,7 @@ private enum ReplyName {
         #else
         let path = "/tmp/" + name
         return bootstrap.bind(unixDomainSocketPath: path).map { channel in
-            channel.closeFuture.whenComplete { _ in unlink(path) }
+            DatagramSockets.removeFile(path, after: channel)
             return channel
         }
         #endif
