@@ -24,8 +24,8 @@ public struct TransportOptions: Sendable {
     public var socketSendBuffer: Int?
     public var socketReceiveBuffer: Int?
     /// Asked for each connection on a stream: what it gives writes everything down, secrets included. Nil, or an answer
-    /// of nil, records nothing. The recorder's sink is called on the connection's event loop and on the tasks that send and
-    /// receive, and holds them up.
+    /// of nil, records nothing. The recorder's sink is called on the connection's event loop and on the tasks that send
+    /// and receive, and holds them up.
     public var recorder: (@Sendable () -> SessionRecorder?)?
 
     public init() {

@@ -22,8 +22,8 @@ struct Sechan: AsyncParsableCommand {
         commandName: "sechan",
         abstract: "Secure channels between two programs that know each other's public key.",
         discussion: """
-            Addresses: tcp://HOST:PORT, unix:///PATH; for datagrams udp://HOST:PORT, unix-dgram:///PATH. An IPv6 address \
-            stands in brackets.
+            Addresses: tcp://HOST:PORT, unix:///PATH; for datagrams udp://HOST:PORT, unix-dgram:///PATH. An IPv6 \
+            address stands in brackets.
 
             Results go to standard output, words for people to standard error; --json writes one object a line.
 

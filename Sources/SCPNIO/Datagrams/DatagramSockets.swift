@@ -131,7 +131,7 @@ enum DatagramSockets {
 
     /// NIO removes the files of stream sockets only.
     fileprivate static func removeFile(_ path: String, after channel: any NIOCore.Channel) {
-        channel.closeFuture.whenComplete { _ in unlink(path) }
+        channel.closeFuture.whenComplete { _ in _ = unsafe unlink(path) }
     }
 
     /// The address of a peer. Names are looked up on a thread that may wait.
