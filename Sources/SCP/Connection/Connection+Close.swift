@@ -128,6 +128,7 @@ extension Connection {
     // [SCP-CLOSE-24] [SCP-TIME-15]
     mutating func terminate() {
         phase = .closed
+        counts.framesLost &+= link?.recovery.lostFrames ?? 0
         link = nil
         exporter = nil
         forgetRotation()

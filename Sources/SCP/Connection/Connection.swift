@@ -66,6 +66,7 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     public var statistics: Statistics {
         var result = counts
         result.messagesReceived = inbox.received
+        result.framesLost &+= link?.recovery.lostFrames ?? 0
         result.drops = counts.drops + inbox.drops
         result.drops[.unpolledNotice] = events.lostNotices
         return result
