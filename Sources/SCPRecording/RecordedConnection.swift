@@ -3,8 +3,9 @@ public import SCP
 /// A ``SCP/Connection`` that a ``SessionRecorder`` may watch. Its inputs and outputs are those of a connection, by the
 /// same names; without a recorder each is a call of the connection's and nothing more.
 public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
-    private let recorder: SessionRecorder?
+    // Before the recorder: where the first field is an optional, Swift 6.3.1 makes invalid code for the thread sanitizer.
     private let box: ConnectionBox<Provider>
+    private let recorder: SessionRecorder?
     /// For looking at. What is done to it here is not recorded.
     public private(set) var connection: Connection<Provider> {
         _read { yield box.connection }
