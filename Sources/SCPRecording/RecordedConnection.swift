@@ -3,7 +3,8 @@ public import SCP
 /// A ``SCP/Connection`` that a ``SessionRecorder`` may watch. Its inputs and outputs are those of a connection, by the
 /// same names; without a recorder each is a call of the connection's and nothing more.
 public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
-    // Before the recorder: where the first field is an optional, Swift 6.3.1 makes invalid code for the thread sanitizer.
+    // Before the recorder: where the first field is an optional, Swift 6.3.1 makes invalid code for the thread
+    // sanitizer.
     private let box: ConnectionBox<Provider>
     private let recorder: SessionRecorder?
     /// For looking at. What is done to it here is not recorded.
