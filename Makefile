@@ -71,7 +71,7 @@ test-asan: setup
 	@.ci/test address address-waiting
 
 test-tsan: setup
-	@.ci/test thread thread-waiting
+	@.ci/test thread thread-engine
 
 # The models of Spec/models, every interleaving, and their mutants, which must fail.
 models:
