@@ -84,20 +84,7 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     }
 
     /// What a connection on datagrams has besides; nil on streams.
-    var link: DatagramLink<Provider>? {
-        _read { if let linkBox { yield linkBox.link } else { yield nil } }
-        nonmutating _modify {
-            if let linkBox {
-                yield &linkBox.link
-            } else {
-                var none: DatagramLink<Provider>?
-                yield &none
-            }
-        }
-    }
-    /// Apart, so that a connection on a stream is small, and a compiler that counts every part of a noncopyable value
-    /// has few to count.
-    private let linkBox: LinkBox<Provider>?
+    var link: DatagramLink<Provider>?
     let isStream: Bool
 
     /// Begins a connection on a stream. An initiator's INIT is ready to be polled.
@@ -126,7 +113,7 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     ) {
         self.role = role
         self.configuration = configuration
-        linkBox = link.map { LinkBox($0) }
+        self.link = link
         isStream = link == nil
         clock = now
         startTime = now

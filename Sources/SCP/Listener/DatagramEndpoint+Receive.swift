@@ -98,7 +98,7 @@ extension DatagramEndpoint {
         guard hasRoom(for: remote, count: count, total: total) else { return .refused(drop(.limited)) }
         let identifier = newIdentifier()
         guard
-            let connection = try? Connection(
+            var connection = try? Connection(
                 .responder, configuration, to: remote, connectionID: identifier, at: clock)
         else { return .refused(drop(.limited)) }
         if isValidated { connection.link?.path.limit.validate() }

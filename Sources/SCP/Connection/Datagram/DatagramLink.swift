@@ -49,13 +49,6 @@ struct DatagramLink<Provider: CryptoProvider> {
     }
 }
 
-/// Where a connection keeps its link.
-final class LinkBox<Provider: CryptoProvider> {
-    var link: DatagramLink<Provider>?
-
-    init(_ link: DatagramLink<Provider>) { self.link = link }
-}
-
 /// A CLOSE that is repeated until it is answered.
 /// [SCP-DGRAM-28]
 struct CloseRepetition {
