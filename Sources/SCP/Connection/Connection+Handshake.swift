@@ -88,9 +88,10 @@ extension Connection {
             let accepted = Peer(
                 publicKey: response.peerKey, applicationProtocol: response.applicationProtocol,
                 isFirstUse: agreeing.isFirstUse)
-            phase = .unconfirmed(Unconfirmed(agreeing, keys: keys, peer: accepted))
+            // Before `agreeing` is given away: Swift 6.3.1, optimizing, has `response` read what went with it.
             link?.path.peerConnectionID = response.connectionID ?? []
             apply(response.parameters)
+            phase = .unconfirmed(Unconfirmed(agreeing, keys: keys, peer: accepted))
         case let other:
             phase = other
         }
