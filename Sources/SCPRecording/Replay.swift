@@ -135,6 +135,7 @@ public struct Replay<Base: RecordProtection>: ~Copyable {
         var outcome: Entry?
     }
 
+    /// Nil at the end, also where an input has no outcome because the recording ends first: it is not a part of it.
     private static func part(_ reader: inout RecordingReader, step: Int) throws(ReplayError) -> Part? {
         do throws(RecordingError) {
             guard let input = try reader.next() else { return nil }
@@ -146,9 +147,11 @@ public struct Replay<Base: RecordProtection>: ~Copyable {
                     if error == .truncated { break }
                     throw error
                 }
-                if let entry, let answer = Answer(entry), part.answers.count < maximumAnswers {
+                // The recorder was told to finish in the middle of this step, by another thread or by a callback.
+                guard let entry else { return nil }
+                if let answer = Answer(entry), part.answers.count < maximumAnswers {
                     part.answers.append(answer)
-                } else if let entry, entry.kind == .outcome {
+                } else if entry.kind == .outcome {
                     part.outcome = entry
                 } else {
                     throw .malformed(offset: offset)

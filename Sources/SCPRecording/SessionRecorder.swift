@@ -71,7 +71,8 @@ public final class SessionRecorder: Sendable {
     func outcome(_ outcome: Outcome) { state.withLock { append(outcome.entry, to: &$0) } }
 
     /// Ends the recording: what is done to the connection from now on is not in it. Done by itself when the connection
-    /// is no more; a program that ends while it still has one does it before.
+    /// is no more; a program that ends while it still has one does it before. From any thread: a step that the
+    /// connection is in the middle of is not in the recording.
     public func finish() {
         state.withLock { state in
             guard state.hasStarted, !state.hasEnded else { return }

@@ -8,7 +8,7 @@ import Testing
 /// Channels on datagram sockets: UDP, and Unix-domain.
 @Suite("Messages over datagrams", .timeLimit(.minutes(5)))
 struct DatagramTests {
-    private let ends: Ends
+    private var ends: Ends
 
     init() throws { ends = try Ends() }
 
@@ -45,6 +45,30 @@ struct DatagramTests {
             #expect(end == nil)
             #expect(channel.undelivered == 0)
         }
+    }
+
+    /// The secret stands for everything that holds it: sessions, handlers, endpoints.
+    @Test("a closed socket leaves nothing behind in memory", arguments: Kind.allCases)
+    func nothingIsLeft(kind: Kind) async throws {
+        weak var secret: Secret?
+        try await {
+            let common = try ends.provider.randomSecret(count: 32)
+            secret = common
+            var test = self
+            test.ends.client.usePresharedKeys(.common(common))
+            test.ends.server.usePresharedKeys(.common(common))
+            // The side that was closed answers for so long.
+            test.ends.client.timers.closeWait = .milliseconds(200)
+            test.ends.server.timers.closeWait = .milliseconds(200)
+            test.ends.serverOptions.shutdownTime = .seconds(1)
+            try await test.withServer(kind) { [test] address in
+                let channel = try await test.ends.connect(to: address)
+                try await channel.send("hello")
+                #expect(try await channel.receive()?.text == "hello")
+                try await channel.close()
+            }
+        }()
+        try await eventually { secret == nil }
     }
 
     @Test("megabytes in both directions at once arrive in order", arguments: Kind.allCases)

@@ -170,7 +170,7 @@ struct RecordingFileTests {
             var pair = try RecordedPair((Memory().recorder, recorder))
             pair.settle()
             _ = try pair.initiator.send([1, 2, 3].span, at: pair.now)
-            pair.diesReading = true
+            pair.whileReading = { exit(7) }
             pair.settle()
         }
         let recording = Array(try Data(contentsOf: URL(filePath: path)))

@@ -97,6 +97,25 @@ struct ReplayTests {
         #expect(divergence.step == step)
     }
 
+    /// As a program does that ends while its connections wait for their last timers: they are in the middle of a step.
+    @Test func finishedInTheMiddleOfAStep() throws {
+        let memory = Memory()
+        let recorder = memory.recorder
+        var pair = try RecordedPair((Memory().recorder, recorder))
+        pair.settle()
+        _ = try pair.initiator.send([1, 2, 3].span, at: pair.now)
+        pair.whileReading = { recorder.finish() }
+        pair.settle()
+        #expect(pair.said[1].messages == [[1, 2, 3]])
+        let (said, steps) = try replay(memory.bytes)
+        // Everything before the read that was under way.
+        #expect(steps > 10 && said.messages.isEmpty)
+        #expect(said.events.contains { if case .established = $0 { true } else { false } })
+        #expect(pair.said[1].bytes.starts(with: said.bytes))
+        // The recording itself has the input, and no outcome for it.
+        #expect(try Parts(memory.bytes).entries.last?.kind == .read)
+    }
+
     @Test func whatIsMissingOrTooMuchIsFound() throws {
         let parts = try Parts(try RecordedSession.short().recordings[0])
         let events = parts.entries.indices.dropLast().filter { parts.entries[$0].kind == .pollEvent }

@@ -88,7 +88,8 @@ extension Connection {
             let accepted = Peer(
                 publicKey: response.peerKey, applicationProtocol: response.applicationProtocol,
                 isFirstUse: agreeing.isFirstUse)
-            // Before `agreeing` is given away: Swift 6.3.1, optimizing, has `response` read what went with it.
+            // Before `agreeing` is given away: Swift 6.3.1, optimizing, has `response` read what went with it. All
+            // phases are treated so: what is needed of one is used up before it becomes the next.
             link?.path.peerConnectionID = response.connectionID ?? []
             apply(response.parameters)
             phase = .unconfirmed(Unconfirmed(agreeing, keys: keys, peer: accepted))
@@ -155,20 +156,24 @@ extension Connection {
     mutating func sendSecond() throws(Violation) {
         switch phase.take() {
         case .answering(let answering):
-            let verified = answering.prepared.verified
-            let answer: [UInt8]
+            let handshake: ResponderHandshake<Provider>
+            let message: [UInt8]
             do throws(NoiseError) {
-                let (handshake, message) = try ResponderHandshake.respond(
+                (handshake, message) = try ResponderHandshake.respond(
                     to: answering.prepared, configuration, isStream: isStream,
                     connectionID: link?.path.ownConnectionID ?? [])
-                phase = .halfOpen(HalfOpen(answering, handshake: handshake))
-                answer = message
             } catch {
                 let offset = answering.prepared.offset
                 phase = .answering(answering)
                 return try awaitAgreement(error, offset: offset)
             }
-            try sendMessage2(answer, verified)
+            do throws(Violation) {
+                try sendMessage2(message, answering.prepared.verified)
+            } catch {
+                phase = .answering(answering)
+                throw error
+            }
+            phase = .halfOpen(HalfOpen(answering, handshake: handshake))
         case let other:
             phase = other
         }
@@ -236,10 +241,9 @@ extension Connection {
             let candidate = Peer(
                 publicKey: initiator.peerKey, applicationProtocol: initiator.applicationProtocol,
                 isFirstUse: verdict?.isFirstUse ?? false)
-            let parameters = halfOpen.handshake.parameters
             link?.didAcceptInitiator(halfOpen.handshake, connectionID: initiator.connectionID)
+            apply(halfOpen.handshake.parameters)
             phase = .held(Held(halfOpen, keys: keys, candidate: candidate))
-            apply(parameters)
             // The confirmation: our first frame under the session's keys, with our credit. [SCP-HS-21]
             owed.credit = true
             timers.handshake = nil

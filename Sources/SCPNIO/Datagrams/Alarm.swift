@@ -18,6 +18,9 @@ final class Alarm: Sendable {
     /// - Parameter wake: runs on the event loop.
     func attach(_ wake: @escaping @Sendable () -> Void) { state.withLockedValue { $0.wake = wake } }
 
+    /// Wakes nobody from now on.
+    func detach() { state.withLockedValue { $0.wake = nil } }
+
     /// From any thread; nil wakes the loop for nobody in particular.
     func ring(_ handle: ConnectionHandle?) {
         let wake = state.withLockedValue { state -> (@Sendable () -> Void)? in

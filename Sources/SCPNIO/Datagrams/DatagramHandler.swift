@@ -64,7 +64,11 @@ final class DatagramHandler<Provider: CryptoProvider>: ChannelInboundHandler {
         alarm.attach { handler.value.pump() }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        // It holds the handler, which holds it.
+        alarm.detach()
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         sending.unix = UnixDatagramSender(context)
