@@ -63,7 +63,7 @@ extension Connection {
             try inbox.finish(sum: sum)
             if isNews { events.peerFinished() }
         case .pathChallenge(let token):
-            owed.pathResponse = token
+            if isStream { owed.pathResponse = token } else { link?.path.owesAnswer(token) }
             return true
         case .pathResponse(let token):
             confirmPath(token)

@@ -55,9 +55,10 @@ extension Connection {
     /// Whether `read` would give a message.
     public func isReadable(_ channel: Channel? = nil) -> Bool { peer != nil && inbox.isReadable(channel) }
 
-    /// Gives up a message that has not been sent whole. The peer drops what it holds of it.
+    /// Gives up a message that has not been sent whole. The peer drops what it holds of it. On datagrams also one that
+    /// has been, until it is acknowledged: it is not sent again, and may have arrived all the same.
     ///
-    /// - Returns: false when the message has been sent whole, or does not exist.
+    /// - Returns: false when it is too late, or the message does not exist.
     @discardableResult
     public mutating func cancel(
         _ message: MessageID, on channel: Channel = .default, code: ErrorCode = .noError, at now: Instant

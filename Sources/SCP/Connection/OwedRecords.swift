@@ -6,7 +6,7 @@ struct OwedRecords {
     var credit = false
     /// We have data and no credit for it.
     var blocked = false
-    /// The token of the latest path challenge, to be sent back.
+    /// On streams: the token of the latest path challenge, to be sent back.
     var pathResponse: UInt64?
 
     var isEmpty: Bool { !ping && !credit && !blocked && pathResponse == nil }

@@ -162,8 +162,11 @@ extension Outbox {
 
     mutating func extendSpan(_ index: Int, by id: UInt64) {
         guard held != nil else { return }
-        if channels[index].begun == channels[index].oldest { channels[index].oldest = id }
-        change(index) { $0.begun = id &+ 1 }
+        change(index) { channel in
+            // Nothing is on its way, and what was given up before it was begun is not counted.
+            if channel.begun == channel.oldest { channel.oldest = id }
+            channel.begun = id &+ 1
+        }
     }
 
     /// Finds the oldest message of a channel that is on its way.
@@ -181,8 +184,8 @@ extension Outbox {
     }
 
     private mutating func change(_ index: Int, _ body: (inout OutboundChannel) -> Void) {
-        span -= Int(clamping: channels[index].begun - channels[index].oldest)
+        span -= Int(clamping: channels[index].begun &- channels[index].oldest)
         body(&channels[index])
-        span += Int(clamping: channels[index].begun - channels[index].oldest)
+        span += Int(clamping: channels[index].begun &- channels[index].oldest)
     }
 }

@@ -43,9 +43,10 @@ struct Recovery {
     // MARK: Sending
 
     /// Whether a further eliciting datagram of the present size may leave.
-    var allowsDatagram: Bool {
-        guard log.count < Recovery.maximumFrames else { return false }
-        return probesOwed > 0 || congestion.allows(pathSize.current)
+    ///
+    /// - Parameter isProbe: whether it goes beyond the congestion window.
+    func allowsDatagram(isProbe: Bool) -> Bool {
+        log.count < Recovery.maximumFrames && (isProbe || congestion.allows(pathSize.current))
     }
 
     mutating func note(_ record: SentRecord) { log.note(record) }

@@ -103,7 +103,7 @@ struct RecoveryTests {
         var due = Self.at(200).advanced(by: timeout)
         #expect(recovery.deadline == due)
         recovery.expire(at: due)
-        #expect(recovery.probesOwed == 1 && recovery.allowsDatagram)
+        #expect(recovery.probesOwed == 1 && recovery.allowsDatagram(isProbe: true))
         // The oldest is repeated, nothing is lost yet.
         #expect(Self.lost(&recovery) == [1])
         #expect(recovery.congestion.window == 13_200)
@@ -208,7 +208,8 @@ struct RecoveryTests {
         while done.count < 400, steps < 200_000 {
             steps += 1
             let mayProbe = recovery.probesOwed > 0
-            if !waiting.isEmpty || mayProbe, recovery.allowsDatagram, random.next(below: 2) == 0 {
+            let allows = recovery.allowsDatagram(isProbe: mayProbe)
+            if !waiting.isEmpty || mayProbe, allows, random.next(below: 2) == 0 {
                 if !waiting.isEmpty {
                     recovery.note(.piece(.default, message: waiting.removeFirst(), start: 0, end: 1))
                 }

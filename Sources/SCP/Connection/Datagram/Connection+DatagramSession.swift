@@ -184,22 +184,42 @@ extension Connection {
         events.pathChanged(remote)
     }
 
-    /// Asks a new address to prove itself, in a datagram of its own.
-    mutating func writeChallenge(_ output: inout OutputSpan<UInt8>) throws(Violation) -> Address? {
-        guard let link, state == .established else { return nil }
-        let identifier = link.path.peerConnectionID
-        let prefix = identifier.isEmpty ? 0 : identifier.count + 2
-        let size = prefix + FrameHeader.overhead + Record.pathChallenge(token: 0).encodedSize
-        guard let move = link.path.dueChallenge(size: size) else { return nil }
-        DatagramPrefix.write(identifier, to: &output)
-        let start = output.count
-        output.append(zeros: FrameHeader.size)
-        Record.pathChallenge(token: move.token).write(to: &output)
-        let counter = try seal(&output, from: start, type: .data)
-        didSendEliciting(counter)
-        self.link?.recovery.didSendDatagram(size: size)
+    /// What an address is asked, or answered, in a datagram of its own: neither waits for the congestion window, which
+    /// may be full of what was sent to an address that the peer has left.
+    /// [SCP-DGRAM-36]
+    mutating func writePathDatagram(_ output: inout OutputSpan<UInt8>) throws(Violation) -> Address? {
+        guard let link, state == .established, link.recovery.allowsDatagram(isProbe: true) else { return nil }
+        if let answer = self.link?.path.takeAnswer() {
+            let size = try writePathRecord(.pathResponse(token: answer.token), to: &output)
+            self.link?.path.didSendAnswer(to: answer.address, size: size)
+            return answer.address
+        }
+        guard let move = link.path.dueChallenge(size: pathDatagramSize) else { return nil }
+        let size = try writePathRecord(.pathChallenge(token: move.token), to: &output)
         self.link?.path.didSendChallenge(
             size: size, repeatAt: clock.advanced(by: link.recovery.roundTrip.probeTimeout))
         return move.address
+    }
+
+    private var pathDatagramSize: Int {
+        let identifier = link?.path.peerConnectionID.count ?? 0
+        let prefix = identifier == 0 ? 0 : identifier + 2
+        return prefix + FrameHeader.overhead + Record.pathChallenge(token: 0).encodedSize
+    }
+
+    /// Returns the size of the datagram.
+    private mutating func writePathRecord(
+        _ record: Record, to output: inout OutputSpan<UInt8>
+    ) throws(Violation) -> Int {
+        let first = output.count
+        DatagramPrefix.write(link?.path.peerConnectionID ?? [], to: &output)
+        let start = output.count
+        output.append(zeros: FrameHeader.size)
+        record.write(to: &output)
+        let counter = try seal(&output, from: start, type: .data)
+        didSendEliciting(counter)
+        let size = output.count - first
+        link?.recovery.didSendDatagram(size: size)
+        return size
     }
 }

@@ -120,7 +120,7 @@ extension Connection {
     }
 
     private mutating func writeSessionDatagram(_ output: inout OutputSpan<UInt8>) throws(Violation) -> Address? {
-        if let address = try writeChallenge(&output) { return address }
+        if let address = try writePathDatagram(&output) { return address }
         // [SCP-KEY-14]
         if phase.areKeysExhausted { throw Violation(.keyLimitReached) }
         try startRotationIfDue()
@@ -133,7 +133,7 @@ extension Connection {
             return nil
         }
         let start = output.count
-        beginDatagram(&output)
+        let begun = beginDatagram(&output)
         if plan.hasAcknowledgement { try writeAcknowledgementFrame(&output) }
         if plan.hasRotation, let message = owedRotation,
             output.freeCapacity >= FrameHeader.overhead + message.plaintext.count
@@ -145,6 +145,12 @@ extension Connection {
             try writeSizeProbe(&output, size: plan.size, from: start)
         } else if plan.hasData {
             try writeDataFrame(&output, end: start + plan.size - FrameHeader.tagSize - FrameHeader.macSize)
+        }
+        // Messages that wait for credit alone.
+        if let begun, output.count == begun {
+            output.removeLast(begun - start)
+            scheduleProbe()
+            return nil
         }
         let size = output.count - start
         link?.recovery.didSendDatagram(size: size)
@@ -163,7 +169,7 @@ extension Connection {
         let isFlightDue = state == .unconfirmed && link.handshake.flight?.next != nil
         if wantsDataFrame || owedRotation != nil {
             link.pacedUntil = nil
-            if !link.recovery.allowsDatagram {
+            if !link.recovery.allowsDatagram(isProbe: mustProbe) {
                 link.recovery.isApplicationLimited = false
             } else if !mustProbe,
                 let wait = link.recovery.pacer.delay(
@@ -196,16 +202,18 @@ extension Connection {
     }
 
     /// What stands before the frames: the ACK flight while the responder has not spoken, otherwise the connection id.
+    /// Returns where it ends, if it is not to be sent alone.
     /// [SCP-DGRAM-1] [SCP-DGRAM-11]
-    private mutating func beginDatagram(_ output: inout OutputSpan<UInt8>) {
+    private mutating func beginDatagram(_ output: inout OutputSpan<UInt8>) -> Int? {
         if let flight = link?.handshake.flight, flight.type == .ack, flight.count == 1, role == .initiator,
             let frame = try? flight.frame(0, have: 0, cookie: [])
         {
             output.append(frame)
             didSendPiece(0, size: 0)
-            return
+            return nil
         }
         if let link { DatagramPrefix.write(link.path.peerConnectionID, to: &output) }
+        return output.count
     }
 
     // [SCP-DGRAM-31] [SCP-ACK-12] [SCP-FLOW-9]

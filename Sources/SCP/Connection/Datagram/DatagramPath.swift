@@ -10,8 +10,16 @@ struct DatagramPath {
     /// What the peer puts before frames for us. Empty: it cannot be found at another address.
     let ownConnectionID: [UInt8]
     private(set) var move: Move?
-    /// Bytes of the datagram that is being worked on.
+    /// Bytes of the datagram that is being worked on, and where it came from.
     private var lastSize = 0
+    private var lastAddress: Address?
+    /// The latest challenge, to be answered where it came from: the answer is smaller than three challenges.
+    private(set) var answer: Answer?
+
+    struct Answer {
+        let address: Address
+        let token: UInt64
+    }
 
     /// An address that an authentic frame came from, and that has not been proved.
     struct Move {
@@ -41,10 +49,27 @@ struct DatagramPath {
 
     mutating func didReceive(_ size: Int, from address: Address) {
         lastSize = size
+        lastAddress = address
         if address == remote {
             limit.didReceive(size)
         } else if move?.address == address {
             move?.limit.didReceive(size)
+        }
+    }
+
+    /// The peer asks whether we are where our frames seem to come from.
+    mutating func owesAnswer(_ token: UInt64) { answer = Answer(address: lastAddress ?? remote, token: token) }
+
+    mutating func takeAnswer() -> Answer? {
+        defer { answer = nil }
+        return answer
+    }
+
+    mutating func didSendAnswer(to address: Address, size: Int) {
+        if address == remote {
+            limit.didSend(size)
+        } else if move?.address == address {
+            move?.limit.didSend(size)
         }
     }
 
