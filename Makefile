@@ -4,7 +4,7 @@ SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
 .PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation token format lint clean
-.PHONY: netem models vectors peer fuzz faults coverage secrets differential
+.PHONY: netem models vectors peer fuzz faults coverage secrets differential simulate
 
 help:
 	@echo 'make run           build, and show a server and a client at work over loopback TCP'
@@ -16,6 +16,7 @@ help:
 	@echo 'make vectors       write Spec/Vectors anew, from what the engine gives'
 	@echo 'make peer          the second implementation (Python, from PyPI) with sechan: SESSIONS=1000 in each role'
 	@echo 'make differential  QUESTIONS=100000 random ones to libgcrypt and swift-crypto, which must answer the same'
+	@echo 'make simulate      SESSIONS=100000 simulated sessions, drawn from seeds, with the rules checked after every step'
 	@echo 'make fuzz          fuzz every target, SECONDS_EACH=60 seconds each'
 	@echo 'make secrets       ask valgrind whether our own code branches on a secret'
 	@echo 'make coverage      the lines of the engine that its tests reach'
@@ -93,6 +94,13 @@ SEED ?= $(shell date +%s)
 differential: setup
 	SCP_DIFFERENTIAL_CASES=$(QUESTIONS) SCP_DIFFERENTIAL_SEED=$(SEED) $(SWIFT) test --disable-xctest \
 		--traits SwiftCrypto --filter 'SCPSwiftCryptoTests.DifferentialTests'
+
+# Simulated sessions, each drawn from its number, beginning with FIRST. A failing one is shown at its shortest.
+simulate: SESSIONS = 100000
+simulate: FIRST = 1
+simulate: setup
+	$(SWIFT) run --configuration release --scratch-path .build-release scp-simulate \
+		--first $(FIRST) --sessions $(SESSIONS)
 
 # Every fuzz target for SECONDS_EACH seconds, after the canary.
 SECONDS_EACH ?= 60

@@ -89,6 +89,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "scp-simulate",
+            dependencies: [
+                "SCP", "SCPSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(name: "PollLoopExample", dependencies: ["SCP", "SCPGcrypt"], swiftSettings: settings),
 
         // Tests.

@@ -29,6 +29,10 @@ public struct DatagramPair<Provider: CryptoProvider>: ~Copyable {
     public private(set) var sentBytes: [Int] = [0, 0]
     /// Looks at what a side sends before the network does; false loses it. For faults that name a frame.
     public var passes: ((_ side: Int, _ bytes: [UInt8]) -> Bool)?
+    /// Told of every datagram: when a side sends it, with nil, and when it has arrived at a side, with whether a frame
+    /// in it was accepted.
+    var observe: ((_ side: Int, _ bytes: [UInt8], _ wasAccepted: Bool?, _ now: Instant) -> Void)?
+    var engines: [ConnectionBox<Provider>] { [first, second] }
     /// Calls of `advance` since the start: a measure of wasted wake-ups.
     public private(set) var wakeUps = 0
     /// The size of the buffer that datagrams are polled into.
@@ -80,6 +84,7 @@ public struct DatagramPair<Provider: CryptoProvider>: ~Copyable {
             }
             sent[side] += 1
             sentBytes[side] += bytes.count
+            observe?(side, bytes, nil, now)
             guard passes?(side, bytes) ?? true else { continue }
             network.send(bytes, from: addresses[side], to: address, at: now)
         }
@@ -91,10 +96,12 @@ public struct DatagramPair<Provider: CryptoProvider>: ~Copyable {
     public mutating func deliver(_ bytes: [UInt8], to side: Int, from address: Address? = nil) -> Bool {
         var copy = bytes
         let (instant, origin) = (now, address ?? addresses[1 - side])
-        return with(side) { engine in
+        let wasAccepted = with(side) { engine in
             var span = copy.mutableSpan
             return engine.receive(datagram: &span, from: origin, at: instant)
         }
+        observe?(side, bytes, wasAccepted, now)
+        return wasAccepted
     }
 
     /// When something happens next by itself.
@@ -107,7 +114,7 @@ public struct DatagramPair<Provider: CryptoProvider>: ~Copyable {
     }
 
     /// One step: everything that is due now. False when nothing is to be waited for until `end`.
-    private mutating func step(until end: Instant) -> Bool {
+    mutating func step(until end: Instant) -> Bool {
         collect(0)
         collect(1)
         guard let next = nextInstant, next <= end else { return false }
@@ -136,6 +143,11 @@ public struct DatagramPair<Provider: CryptoProvider>: ~Copyable {
     ) {
         let end = now.advanced(by: duration)
         while step(until: end) { if body(self) { return } }
+        skip(to: end)
+    }
+
+    /// Moves the clock to a time before which nothing happens.
+    mutating func skip(to end: Instant) {
         now = end
         for side in 0..<2 {
             with(side) { $0.advance(to: end) }

@@ -7,8 +7,14 @@ public import SCP
 /// Never for anything that is meant to be secret.
 public struct ForgeableProvider: CryptoProvider {
     private let generator: SeededGenerator
+    private let isKeyed: Bool
 
-    public init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
+    /// - Parameter isKeyed: whether tags depend on keys, so that only who has them can forge: for attackers that have
+    ///   none, and for what comes back to its sender. Still nothing against one who computes.
+    public init(seed: UInt64, isKeyed: Bool = false) {
+        generator = SeededGenerator(seed: seed)
+        self.isKeyed = isKeyed
+    }
 
     // MARK: Key agreement: shared(a, B) = shared(b, A), and nothing more is asked of it.
 
@@ -37,7 +43,10 @@ public struct ForgeableProvider: CryptoProvider {
     }
 
     public func authenticator(_ key: Secret) throws(CryptoError) -> ForgeableAuthenticator {
-        ForgeableAuthenticator()
+        guard isKeyed else { return ForgeableAuthenticator() }
+        var mixer = Mixer(seed: 9)
+        mixer.absorb(key.bytes)
+        return ForgeableAuthenticator(key: mixer.state)
     }
 
     public func hash(_ first: Span<UInt8>, _ second: Span<UInt8>) throws(CryptoError) -> Digest {
@@ -105,10 +114,14 @@ public final class ForgeableCipher: RecordCipher {
     }
 }
 
-/// A sum of words under no key: enough to notice damage, nothing against intent.
+/// A sum of words, under no key unless it is asked for: enough to notice damage, nothing against intent.
 public final class ForgeableAuthenticator: RecordAuthenticator {
+    private let key: UInt64
+
+    init(key: UInt64 = 8) { self.key = key }
+
     public func authenticate(_ bytes: Span<UInt8>) throws(CryptoError) -> Digest {
-        var mixer = Mixer(seed: 8)
+        var mixer = Mixer(seed: key)
         mixer.absorb(bytes)
         return mixer.digest
     }
@@ -142,7 +155,7 @@ extension ForgeableProvider {
 
 /// A fast mixing of bytes into 32: no hash function, only something whose values differ.
 private struct Mixer {
-    private var state: UInt64
+    private(set) var state: UInt64
 
     init(seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 | 1 }
 

@@ -1,0 +1,158 @@
+import Testing
+
+@testable import SCP
+@testable import SCPSimulation
+
+/// Sessions by their seeds. `scp-simulate` runs thousands of them; here is what makes them worth running.
+struct SessionRunTests {
+    @Test(arguments: SessionPlan.Transport.allCases)
+    func everyRuleIsKept(_ transport: SessionPlan.Transport) throws {
+        var messages = 0
+        var rotations = 0
+        var orderly = 0
+        for seed in UInt64(1)...60 {
+            let outcome = try SessionRun(SessionPlan(seed: seed, transport: transport)).run()
+            #expect(outcome.broken == nil, "seed \(seed)")
+            messages += outcome.messages
+            rotations += outcome.rotations
+            if outcome.closures.contains(where: { $0?.isOrderly ?? false }) { orderly += 1 }
+        }
+        // They were sessions worth looking at.
+        #expect(messages > 100 && rotations > 10 && orderly > 15)
+    }
+
+    @Test func aSeedIsTheSameSessionEveryTime() throws {
+        for seed in UInt64(1)...20 {
+            let first = try SessionRun(SessionPlan(seed: seed)).run()
+            let second = try SessionRun(SessionPlan(seed: seed)).run()
+            #expect(first.hash == second.hash && first.events == second.events)
+        }
+        let hashes = try (UInt64(1)...20).map { try SessionRun(SessionPlan(seed: $0)).run().hash }
+        #expect(Set(hashes).count == 20)
+    }
+
+    /// Who calls an engine although it has asked for nothing gets nothing else.
+    @Test(arguments: SessionPlan.Transport.allCases)
+    func callsThatNobodyAskedForMakeNoDifference(_ transport: SessionPlan.Transport) throws {
+        for seed in UInt64(1)...15 {
+            let plan = SessionPlan(seed: seed, transport: transport)
+            let usual = try SessionRun(plan).run()
+            let ticking = try SessionRun(plan, ticks: .milliseconds(11)).run()
+            #expect(usual.hash == ticking.hash, "seed \(seed)")
+        }
+    }
+
+    /// Whatever is left out of a plan, the rest is one.
+    @Test func aPlanMayBeCut() throws {
+        let plan = SessionPlan(seed: 3)
+        var last = 0
+        let shortest = try shrink(plan.steps) { steps in
+            var shorter = plan
+            shorter.steps = steps
+            let outcome = try SessionRun(shorter).run()
+            last = outcome.messages
+            return outcome.broken == nil && outcome.messages >= 2
+        }
+        #expect(last >= 0)
+        #expect(shortest.count < plan.steps.count)
+        #expect(shortest.count >= 2)
+    }
+}
+
+/// The rules themselves can be broken.
+struct ReferenceModelTests {
+    private let channel = Channel(0)
+
+    private func model(_ channel: Channel, _ count: Int) throws -> ReferenceModel {
+        var model = ReferenceModel(seed: 5)
+        for id in 0..<count {
+            try model.accepted(0, channel, MessageID(rawValue: UInt64(id)), size: 10, expires: false)
+        }
+        let key = PublicKey([32 of UInt8](repeating: 1))
+        try model.note(
+            .established(Peer(publicKey: key, applicationProtocol: nil, isFirstUse: false)), of: 1)
+        return model
+    }
+
+    private func read(_ model: inout ReferenceModel, _ channel: Channel, _ id: Int) throws(BrokenInvariant) {
+        let bytes = model.payload(0, channel, id, size: 10)
+        try model.didRead(1, ReceivedMessage(channel: channel, id: MessageID(rawValue: UInt64(id))), bytes)
+    }
+
+    private func broken(_ body: () throws(BrokenInvariant) -> Void) -> String? {
+        do throws(BrokenInvariant) { try body() } catch { return error.name }
+        return nil
+    }
+
+    @Test(arguments: DeliveryMode.allCases)
+    func orderAndRepetition(_ mode: DeliveryMode) throws {
+        let channel = Channel(1, mode)
+        var model = try model(channel, 3)
+        #expect(broken { () throws(BrokenInvariant) in try read(&model, channel, 0) } == nil)
+        #expect(broken { () throws(BrokenInvariant) in try read(&model, channel, 0) } == "S3")
+        // 1 is left out: only where every message comes in order is that wrong.
+        let skipped = broken { () throws(BrokenInvariant) in try read(&model, channel, 2) }
+        #expect(skipped == (mode == .reliableOrdered ? "S3" : nil))
+        guard skipped == nil else { return }
+        let late = broken { () throws(BrokenInvariant) in try read(&model, channel, 1) }
+        #expect(late == (mode == .unreliableSequenced ? "S3" : nil))
+    }
+
+    @Test func bytesAndNumbers() throws {
+        var model = try model(channel, 1)
+        let other = ReceivedMessage(channel: channel, id: MessageID(rawValue: 0))
+        #expect(broken { () throws(BrokenInvariant) in try model.didRead(1, other, [1, 2, 3]) } == "S3")
+        let unsent = ReceivedMessage(channel: channel, id: MessageID(rawValue: 7))
+        #expect(broken { () throws(BrokenInvariant) in try model.didRead(1, unsent, []) } == "S3")
+        #expect(broken { () throws(BrokenInvariant) in try model.didRead(0, other, []) } == "S4")
+        let number = MessageID(rawValue: 5)
+        #expect(
+            broken { () throws(BrokenInvariant) in try model.accepted(0, channel, number, size: 1, expires: false) }
+                == "S3")
+    }
+
+    @Test func whatWasGivenUpDoesNotArrive() throws {
+        var model = try model(channel, 2)
+        model.excuse(0, channel, 0, isCancelled: true)
+        var copy = model
+        #expect(broken { () throws(BrokenInvariant) in try read(&copy, channel, 0) } == "S3")
+        // And what follows may.
+        #expect(broken { () throws(BrokenInvariant) in try read(&model, channel, 1) } == nil)
+    }
+
+    @Test func cleanMeansDelivered() throws {
+        var model = try model(channel, 1)
+        try model.note(.closed(.clean), of: 0)
+        #expect(broken { () throws(BrokenInvariant) in try model.checkEnd() } == "S11")
+        #expect(broken { () throws(BrokenInvariant) in try model.note(.writable, of: 0) } == "S11")
+        var other = try self.model(channel, 1)
+        try other.note(.delivered(channel, through: MessageID(rawValue: 0)), of: 0)
+        #expect(broken { () throws(BrokenInvariant) in try other.checkEnd() } == "S11")
+        try read(&other, channel, 0)
+        #expect(broken { () throws(BrokenInvariant) in try other.checkEnd() } == nil)
+    }
+
+    /// What goes over the wire is looked at as well.
+    @Test func framesThatMayNotBe() throws {
+        func frame(_ counter: UInt64) throws -> [UInt8] {
+            try #require(ForgeableProvider.forge(.data, epoch: 1, counter: counter, plaintext: [1]))
+        }
+        let witness = SessionWitness(keeping: 0)
+        witness.sentDatagram(0, try frame(1) + frame(2), at: .zero)
+        #expect(witness.broken == nil)
+        witness.sentDatagram(0, try frame(2), at: .zero)
+        #expect(witness.broken?.name == "S1")
+
+        let empty = SessionWitness(keeping: 0)
+        empty.sentDatagram(0, [], at: .zero)
+        #expect(empty.broken?.name == "S1")
+
+        let foreign = SessionWitness(keeping: 0)
+        foreign.sentDatagram(0, try frame(1), at: .zero)
+        foreign.arrived(1, try frame(1), wasAccepted: true)
+        foreign.arrived(1, try frame(9), wasAccepted: false)
+        #expect(foreign.broken == nil)
+        foreign.arrived(0, try frame(1), wasAccepted: true)
+        #expect(foreign.broken?.name == "S2")
+    }
+}
