@@ -121,25 +121,23 @@ extension DatagramEndpoint {
         let answer = configuration.offer(.classic, isStream: false, connectionID: []).encodedSize + 96
         if answer > 3 * HandshakePiece.pieceSize { return true }
         // Under load: half of what may be half-open is, or strangers come faster than they are meant to.
-        return halfOpen().count * 2 >= settings.halfOpen
+        return census.halfOpen * 2 >= settings.halfOpen
             || strangers.available(at: clock) * 4 < settings.initBurst
     }
 
     /// [SCP-DGRAM-38]
     private func hasRoom(for remote: Address, count: Int, total: Int) -> Bool {
-        let all = halfOpen()
-        guard all.count < settings.halfOpen, all.bytes + total <= settings.halfOpenBytes else { return false }
-        let here = halfOpen { $0.remote == remote }
-        guard here.count < settings.halfOpenPerAddress else { return false }
+        guard census.halfOpen < settings.halfOpen, census.halfOpenBytes + total <= settings.halfOpenBytes
+        else { return false }
+        let here = halfOpen(at: remote)
+        guard here < settings.halfOpenPerAddress else { return false }
         // One candidate stands beside an association. [SCP-DGRAM-30]
-        if here.count > 0, live(at: remote).map({ isSession($0) }) == true { return false }
+        if here > 0, live(at: remote).map({ isSession($0) }) == true { return false }
         if count > 1 {
-            let parts = halfOpen { $0.connection.state == .awaitingInit }
-            guard parts.count < settings.incomplete, parts.bytes + total <= settings.incompleteBytes else {
-                return false
-            }
+            guard census.incomplete < settings.incomplete, census.incompleteBytes + total <= settings.incompleteBytes
+            else { return false }
         }
-        return places.count { $0.slot?.connection.state == .held } < settings.held
+        return census.held < settings.held
     }
 
     private func isSession(_ index: Int) -> Bool {

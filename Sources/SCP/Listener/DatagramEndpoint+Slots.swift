@@ -31,7 +31,6 @@ extension DatagramEndpoint {
             index = places.count
             places.append(Place())
         }
-        slot.deadline = slot.connection.deadline?.instant
         places[index].slot = slot
         byAddress[slot.remote, default: []].append(index)
         touch(index)
@@ -40,13 +39,32 @@ extension DatagramEndpoint {
 
     /// Marks a connection as one that may have something to say.
     mutating func touch(_ index: Int) {
-        places[index].slot?.deadline = places[index].slot?.connection.deadline?.instant
-        if !dirty.contains(index) { dirty.append(index) }
+        guard let slot = places[index].slot else { return }
+        note(index)
+        if !slot.maySpeak {
+            slot.maySpeak = true
+            speakers.append(index)
+        }
+        if !slot.mayTell {
+            slot.mayTell = true
+            tellers.append(index)
+        }
+    }
+
+    /// Takes note of what has changed in a connection.
+    mutating func note(_ index: Int) {
+        guard let slot = places[index].slot else { return }
+        deadlines.set(index, slot.connection.deadline?.instant)
+        let share = Census(slot.connection, isOwn: slot.isOwn)
+        census.replace(slot.share, with: share)
+        slot.share = share
     }
 
     mutating func remove(_ index: Int) {
         guard let slot = places[index].slot else { return }
         if configuration.isSilent, !slot.isOwn { spent.add(slot.ephemeral, at: clock) }
+        deadlines.set(index, nil)
+        census.replace(slot.share, with: Census())
         places[index].slot = nil
         places[index].generation &+= 1
         free.append(index)
@@ -88,19 +106,9 @@ extension DatagramEndpoint {
         }
     }
 
-    /// A connection of somebody else's at an address that waits for its handshake to go on.
-    func halfOpen(_ isCounted: (Slot) -> Bool = { _ in true }) -> (count: Int, bytes: Int) {
-        var result = (count: 0, bytes: 0)
-        for place in places {
-            guard let slot = place.slot, !slot.isOwn, isCounted(slot) else { continue }
-            switch slot.connection.state {
-            case .awaitingInit, .halfOpen:
-                result.count += 1
-                result.bytes += slot.connection.memory
-            default: break
-            }
-        }
-        return result
+    /// Connections of somebody else's at an address that wait for their handshake to go on.
+    func halfOpen(at address: Address) -> Int {
+        (byAddress[address] ?? []).count { places[$0].slot?.share.halfOpen == 1 }
     }
 
     /// A newer session of the peer at an address has been accepted: the older ones end here, without a word.

@@ -20,7 +20,11 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
         var ephemeral: UInt64 = 0
         /// Whether the embedder has heard of it.
         var isShown: Bool
-        var deadline: Instant?
+        /// Whether it is among `speakers`, and among `tellers`.
+        var maySpeak = false
+        var mayTell = false
+        /// What it is counted as.
+        var share = Census()
 
         init(
             _ connection: consuming Connection<Provider>, remote: Address, attempt: Attempt?, identifier: [UInt8],
@@ -46,8 +50,12 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
     var free: [Int] = []
     /// Connections by the address of their peer, the oldest first.
     var byAddress: [Address: [Int]] = [:]
-    /// Connections that may have something to say.
-    var dirty: [Int] = []
+    /// Connections that may have something to send, in turn, and that may have something to report.
+    var speakers: [Int] = []
+    var tellers: [Int] = []
+    var deadlines = DeadlineQueue()
+    /// Of others' connections on their way to a session, without looking at each.
+    var census = Census()
     /// Answers that need no connection.
     var answers: [(address: Address, bytes: [UInt8])] = []
     var cookies: CookieKeys<Provider>
@@ -117,7 +125,7 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
     /// Connections that are held, those of strangers included.
     public var count: Int { places.count - free.count }
 
-    /// Bytes that are held for connections, in whatever state.
+    /// Bytes that are held for connections, in whatever state: added up by looking at each.
     public var memory: Int { places.reduce(0) { $0 + ($1.slot?.connection.memory ?? 0) } }
 
     /// Closes every connection with a code, in order; strangers are forgotten.
@@ -164,31 +172,27 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
             output.append(answer.bytes)
             return .datagram(to: answer.address)
         }
-        var left = dirty.count
-        while left > 0, !dirty.isEmpty {
-            left -= 1
-            turn = turn % dirty.count
-            guard let slot = places[dirty[turn]].slot else {
-                dirty.remove(at: turn)
-                continue
-            }
-            let transmit = slot.connection.pollTransmit(datagram: &output, at: clock)
-            guard transmit == .nothing else {
+        while !speakers.isEmpty {
+            turn = turn < speakers.count ? turn : 0
+            let index = speakers[turn]
+            if let slot = places[index].slot {
+                let transmit = slot.connection.pollTransmit(datagram: &output, at: clock)
+                note(index)
                 if case .datagram = transmit { turn += 1 }
-                return transmit
+                guard transmit == .nothing else { return transmit }
+                slot.maySpeak = false
             }
-            slot.deadline = slot.connection.deadline?.instant
-            // It stays in the list while events wait.
-            turn += 1
+            speakers.swapAt(turn, speakers.count - 1)
+            speakers.removeLast()
         }
         return .nothing
     }
 
     /// The next event, with the connection that it is of.
     public mutating func pollEvent() -> (connection: ConnectionHandle, event: Event)? {
-        while let index = dirty.last {
+        while let index = tellers.last {
             guard let slot = places[index].slot else {
-                dirty.removeLast()
+                tellers.removeLast()
                 continue
             }
             while let event = slot.connection.pollEvent() {
@@ -198,30 +202,24 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
                 if case .established = event { replaceOthers(at: slot.remote, by: index) }
                 return (handle, event)
             }
-            dirty.removeLast()
-            slot.deadline = slot.connection.deadline?.instant
+            tellers.removeLast()
+            slot.mayTell = false
+            note(index)
             if slot.connection.isTerminated { remove(index) }
         }
         return nil
     }
 
     /// When `advance(to:)` must be called next.
-    public var deadline: Instant? {
-        var earliest: Instant?
-        for place in places {
-            guard let due = place.slot?.deadline else { continue }
-            earliest = min(earliest ?? due, due)
-        }
-        return earliest
-    }
+    public var deadline: Instant? { deadlines.first }
 
     /// Does what is due in every connection.
     public mutating func advance(to now: Instant) {
         clock = max(clock, now)
         cookies.advance(to: clock)
-        for index in places.indices {
-            guard let slot = places[index].slot, let due = slot.deadline, due <= clock else { continue }
-            slot.connection.advance(to: clock)
+        // All of them first: what is due again at once waits for the next call.
+        for index in deadlines.takeAll(until: clock) {
+            places[index].slot?.connection.advance(to: clock)
             touch(index)
         }
     }

@@ -27,6 +27,7 @@ final class Town {
     var now = Instant(nanoseconds: 50_000_000_000)
     var network: SimulatedNetwork<Address>
     var houses: [Address: House] = [:]
+    private var collections = 0
     /// Every datagram that was sent, with who sent it where.
     var seen: [(from: Address, to: Address, bytes: [UInt8])] = []
 
@@ -57,6 +58,8 @@ final class Town {
             network.send(bytes, from: house.address, to: destination, at: now)
         }
         while let event = house.endpoint.pollEvent() { house.events.append(event) }
+        collections += 1
+        if house.endpoint.count < 20 || collections.isMultiple(of: 61) { house.endpoint.checkCounts() }
     }
 
     /// Gives a datagram to a house, as if from an address.
@@ -96,5 +99,21 @@ final class Town {
 extension Address {
     static func host(_ number: UInt32, port: UInt16 = 4_000) -> Address {
         Address(ipv4: 0x0a00_0000 + number, port: port)
+    }
+}
+
+extension DatagramEndpoint {
+    /// What is counted as it changes is what one finds by looking at every connection.
+    func checkCounts() {
+        var recount = Census()
+        var earliest: Instant?
+        for place in places {
+            guard let slot = place.slot else { continue }
+            recount.replace(Census(), with: Census(slot.connection, isOwn: slot.isOwn))
+            if let due = slot.connection.deadline?.instant { earliest = min(earliest ?? due, due) }
+        }
+        #expect(census == recount)
+        #expect(deadline == earliest)
+        #expect(tellers.isEmpty)
     }
 }

@@ -142,10 +142,10 @@ struct EndpointTests {
         #expect(host.endpoint.retries > 500)
         #expect(host.sentBytes < 3 * received)
         #expect(most < 4 << 20)
-        #expect(host.endpoint.halfOpen().count <= 1_024)
+        #expect(host.endpoint.census.halfOpen <= 1_024)
         // All of it is gone after the handshake's time.
         town.run(for: .seconds(12))
-        #expect(host.endpoint.halfOpen().count == 0)
+        #expect(host.endpoint.census.halfOpen == 0)
         #expect(host.endpoint.count <= 2)
     }
 
@@ -175,11 +175,11 @@ struct EndpointTests {
                 connection.receive(datagram: &span, from: server, at: town.now)
                 if connection.state != .waiting { break }
             }
-            let here = host.endpoint.halfOpen { $0.remote == origin }
-            #expect(here.count <= 4)
-            #expect(host.endpoint.halfOpen().count <= 8)
+            let here = host.endpoint.halfOpen(at: origin)
+            #expect(here <= 4)
+            #expect(host.endpoint.census.halfOpen <= 8)
         }
-        #expect(host.endpoint.halfOpen().count == 8)
+        #expect(host.endpoint.census.halfOpen == 8)
         town.run(for: .seconds(11))
         #expect(host.endpoint.count == 0 && host.endpoint.memory == 0)
     }
