@@ -214,14 +214,20 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
     public var deadline: Instant? { deadlines.first }
 
     /// Does what is due in every connection.
-    public mutating func advance(to now: Instant) {
+    public mutating func advance(to now: Instant) { _ = advanceDue(to: now) }
+
+    /// As ``advance(to:)``; returns the connections that had something to do.
+    package mutating func advanceDue(to now: Instant) -> [ConnectionHandle] {
         clock = max(clock, now)
         cookies.advance(to: clock)
         // All of them first: what is due again at once waits for the next call.
+        var handles: [ConnectionHandle] = []
         for index in deadlines.takeAll(until: clock) {
             places[index].slot?.connection.advance(to: clock)
             touch(index)
+            if let handle = handle(index) { handles.append(handle) }
         }
+        return handles
     }
 }
 

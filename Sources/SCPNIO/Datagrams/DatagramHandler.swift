@@ -321,8 +321,8 @@ final class DatagramHandler<Provider: CryptoProvider>: ChannelInboundHandler {
         timerInstant = nil
         sending.releaseIdleBuffers()
         let now = now
-        lock.withLock { endpoint.advance(to: now) }
-        for member in members.values { member.place.observer.observeTick(of: member.session) }
+        let due = lock.withLock { endpoint.advanceDue(to: now) }
+        for member in due.compactMap({ members[$0] }) { member.place.observer.observeTick(of: member.session) }
         pump()
     }
 }
