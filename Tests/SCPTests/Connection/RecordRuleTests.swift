@@ -182,19 +182,20 @@ import Testing
         #expect(try duel.feed(.ack, Plain.acknowledgement(newest + 1))?.code == .sequenceViolation)
     }
 
+    static let closeRows: [(plaintext: [UInt8], code: ErrorCode?)] = [
+        (Plain.close(0), nil), (Plain.close(0, reason: Array("grüß".utf8)), nil),
+        (Plain.close(0, reason: bytes(256)), nil), (Plain.close(0, reason: bytes(257)), .malformedFrame),
+        (Plain.close(0, reason: [0xff]), .malformedFrame), (Plain.close(0, reason: [0xc0, 0x80]), .malformedFrame),
+        (Plain.close(0, reason: [0xed, 0xa0, 0x80]), .malformedFrame),
+        (Plain.close(0, reason: [0xe2, 0x82]), .malformedFrame),
+        (Plain.close(0, reason: [0xf4, 0x90, 0x80, 0x80]), .malformedFrame), ([], .malformedFrame),
+        ([0], .malformedFrame), ([0, 1], .malformedFrame), ([0, 0, 0], .malformedFrame),
+        (Plain.close(0x17), nil), (Plain.close(0x80), nil), (Plain.close(0x1000), nil),
+        (Plain.close(Varint.maximum), nil),
+    ]
+
     /// [SCP-CLOSE-1] [SCP-CLOSE-2] [SCP-ERR-4] CLOSE with reasons of every kind, and codes that nobody knows.
-    @Test(
-        arguments: [
-            (Plain.close(0), nil), (Plain.close(0, reason: Array("grüß".utf8)), nil),
-            (Plain.close(0, reason: bytes(256)), nil), (Plain.close(0, reason: bytes(257)), .malformedFrame),
-            (Plain.close(0, reason: [0xff]), .malformedFrame), (Plain.close(0, reason: [0xc0, 0x80]), .malformedFrame),
-            (Plain.close(0, reason: [0xed, 0xa0, 0x80]), .malformedFrame),
-            (Plain.close(0, reason: [0xe2, 0x82]), .malformedFrame),
-            (Plain.close(0, reason: [0xf4, 0x90, 0x80, 0x80]), .malformedFrame), ([], .malformedFrame),
-            ([0], .malformedFrame), ([0, 1], .malformedFrame), ([0, 0, 0], .malformedFrame),
-            (Plain.close(0x17), nil), (Plain.close(0x80), nil), (Plain.close(0x1000), nil),
-            (Plain.close(Varint.maximum), nil),
-        ] as [([UInt8], ErrorCode?)])
+    @Test(arguments: closeRows)
     func closes(plaintext: [UInt8], code: ErrorCode?) throws {
         var duel = try Duel.at(.established, .initiator, Fixture())
         let error = try duel.feed(.close, plaintext)
