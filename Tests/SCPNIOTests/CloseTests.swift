@@ -175,6 +175,31 @@ struct CloseTests {
         try await relay.close()
     }
 
+    /// Scenario 76.
+    @Test("a stream that is reset is TRANSPORT_FAILED, on both sides")
+    func reset() async throws {
+        let relay = try await Relay()
+        let seen = Shared<Closure?>(nil)
+        try await ends.withServer(
+            handler: { client in seen.value = try await client.waitUntilClosed() },
+            { address in
+                try await relay.start(to: address)
+                let channel = try await ends.connect(to: relay.address)
+                try await channel.send("arrives")
+                try await eventually { channel.undelivered == 0 }
+                try await relay.reset()
+                let error = try await channelFailure { _ = try await channel.receive() }
+                #expect(error.code == .transportFailed && error.origin == .transport)
+                try await eventually { seen.value != nil }
+            })
+        guard case .failed(let error)? = seen.value else {
+            Issue.record("a reset looked like an end")
+            return
+        }
+        #expect(error.code == .transportFailed)
+        try await relay.close()
+    }
+
     @Test("an abort tells the peer at once")
     func abort() async throws {
         let code = Shared<ErrorCode?>(nil)

@@ -45,6 +45,7 @@ struct HostileTests {
         }
     }
 
+    /// Scenario 88.
     @Test("a handshake byte by byte is ended by the handshake timer, and so is silence", arguments: [true, false])
     func slowLoris(isTrickling: Bool) async throws {
         var ends = ends

@@ -1,6 +1,8 @@
+import Foundation
 import NIOCore
 import NIOPosix
 import SCPNIO
+import Testing
 
 /// A man in the middle who forwards bytes both ways until told otherwise.
 final class Relay: Sendable {
@@ -85,6 +87,15 @@ final class Relay: Sendable {
             return state.channels
         }
         for channel in channels { try? await channel.close() }
+    }
+
+    /// Ends both streams as a socket does that is closed with unread input: with RST.
+    func reset() async throws {
+        for channel in state.value.channels {
+            let provider = try #require(channel as? any SocketOptionProvider)
+            try await provider.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
+        }
+        try await cut()
     }
 
     func close() async throws {

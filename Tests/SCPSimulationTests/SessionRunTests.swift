@@ -21,6 +21,7 @@ struct SessionRunTests {
         #expect(messages > 100 && rotations > 10 && orderly > 15)
     }
 
+    /// Scenario 91: `.ci/simulate` compares processes and builds.
     @Test func aSeedIsTheSameSessionEveryTime() throws {
         for seed in UInt64(1)...20 {
             let first = try SessionRun(SessionPlan(seed: seed)).run()

@@ -116,6 +116,7 @@ import Testing
     // MARK: Unknown and repeated ids
 
     // [SCP-ITEM-8]
+    /// Scenario 31.
     @Test func unknownEvenIsIgnoredAndOddRefused() throws {
         #expect(try parameters(itemBytes(0x10, [1, 2]) + itemBytes(1 << 40, [])) == TransportParameters())
         #expect(throws: WireError(.unknownOddItem, at: 2)) { try parameters(itemBytes(0x10, []) + itemBytes(0x11, [])) }
@@ -124,6 +125,7 @@ import Testing
     }
 
     // [SCP-ITEM-7]
+    /// Scenario 31.
     @Test func repeatedKnownIds() {
         for id in UInt64(0)...0x0e {
             let value: [UInt8] =
@@ -230,6 +232,7 @@ import Testing
     }
 
     // [SCP-ITEM-10] [SCP-ITEM-13] [SCP-ITEM-14] [SCP-ITEM-15]
+    /// Scenario 31.
     @Test func creditsFollowTheMessageLimit() throws {
         let limit = itemBytes(2, varintBytes(1 << 48))
         #expect(throws: WireError(.itemOutOfBounds, at: 0)) { try parameters(limit) }

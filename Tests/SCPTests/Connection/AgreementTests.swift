@@ -100,6 +100,7 @@ import Testing
     }
 
     /// [SCP-ID-9] Late, double, unknown and misshapen answers are without effect.
+    /// Scenario 21.
     @Test(arguments: [End.initiator, .responder])
     func answersThatNobodyWaitsFor(_ end: End) throws {
         var fixture = try Self.fixture()

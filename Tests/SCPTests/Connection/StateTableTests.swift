@@ -19,6 +19,7 @@ import Testing
     }
 
     /// [SCP-STATE-1]
+    /// Scenarios 27, 90.
     @Test(arguments: cells)
     func cell(_ cell: Cell) throws {
         let wanted = try #require(StateTable.whole.cell(cell.event, cell.state), "the table has no such cell")

@@ -25,7 +25,7 @@ struct DatagramPieceTests {
         try HelloKeys(provider: fixture.provider, hello: [], responderKey: nil, accessKey: nil, attempt: attempt)
     }
 
-    /// [SCP-DGRAM-18] Scenario 15: what does not fit three times the INIT waits for the next INIT.
+    /// [SCP-DGRAM-18] Scenarios 15, 16: what does not fit three times the INIT waits for the next INIT.
     @Test("a RESPONSE of four pieces: three times 1,200 bytes at first, the rest when the initiator speaks again")
     func amplification() throws {
         var pair = try large().datagrams()

@@ -145,6 +145,7 @@ struct RecoveryTests {
         #expect(Self.acknowledged(&other) == [0, 1, 2, 3, 4])
     }
 
+    /// Scenario 51.
     @Test("losing everything for three probe timeouts is persistent congestion; one that came between is not")
     func persistentCongestion() throws {
         for hasSurvivor in [false, true] {

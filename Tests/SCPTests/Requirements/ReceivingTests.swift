@@ -77,6 +77,7 @@ import Testing
     }
 
     // [SCP-REC-6] [SCP-REC-20]
+    /// Scenario 47.
     @Test func unreliableMessagesAreDeliveredOnce() throws {
         for (channel, expected) in [(unreliable, [5, 3, 7] as [UInt8]), (sequenced, [5, 7])] {
             var peer = try ForgingPeer()

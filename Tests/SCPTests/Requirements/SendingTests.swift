@@ -203,6 +203,7 @@ import Testing
     }
 
     // [SCP-FRAME-11]
+    /// Scenario 66.
     @Test func lastCountersAreForAcknowledgementAndClose() throws {
         for isRotation in [false, true] {
             var peer = try ForgingPeer()
@@ -230,6 +231,7 @@ import Testing
     }
 
     // [SCP-KEY-14]
+    /// Scenario 62.
     @Test func usedUpKeysEndTheConnection() throws {
         var frames = KeyUsage()
         for _ in 0..<1 << 12 { frames.count(0) }

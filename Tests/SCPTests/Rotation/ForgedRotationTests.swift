@@ -55,6 +55,7 @@ import Testing
     }
 
     // [SCP-ROT-11] [SCP-ROT-13]
+    /// Scenario 60.
     @Test(arguments: [
         (FrameType.handshakeInit, UInt16(3), ErrorCode.rotationFailed), (.handshakeInit, 65_535, .rotationFailed),
         (.handshakeResponse, 2, .unexpectedMessage), (.handshakeResponse, 3, .unexpectedMessage),
@@ -90,6 +91,7 @@ import Testing
     }
 
     // [SCP-ROT-5] [SCP-ROT-13]
+    /// Scenario 60.
     @Test func answersThatDoNotFitTheRequestAreFatal() throws {
         var peer = try ForgingPeer(.initiator)
         let first = try peer.letAsk()
@@ -203,6 +205,7 @@ import Testing
     }
 
     // [SCP-ROT-15] [SCP-TIME-17]
+    /// Scenario 62; its end is that of `usedUpKeysEndTheConnection`.
     @Test func unansweredRequestIsToldAndNothingElse() throws {
         var peer = try ForgingPeer(.initiator)
         _ = try peer.letAsk()
@@ -267,6 +270,7 @@ import Testing
     }
 
     // [SCP-ROT-19]
+    /// Scenario 66.
     @Test func lastEpochIsTheLast() throws {
         var peer = try ForgingPeer()
         _ = peer.engine.phase.withKeys { $0.pretend(epoch: .max) }
