@@ -4,7 +4,7 @@ SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
 .PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation token format lint clean
-.PHONY: netem models vectors peer fuzz faults coverage secrets differential simulate
+.PHONY: netem models vectors peer fuzz faults coverage secrets differential simulate transfer
 
 help:
 	@echo 'make run           build, and show a server and a client at work over loopback TCP'
@@ -17,6 +17,7 @@ help:
 	@echo 'make peer          the second implementation (Python, from PyPI) with sechan: SESSIONS=1000 in each role'
 	@echo 'make differential  QUESTIONS=100000 random ones to libgcrypt and swift-crypto, which must answer the same'
 	@echo 'make simulate      SESSIONS=100000 simulated sessions, drawn from seeds, with the rules checked after every step'
+	@echo 'make transfer      BYTES=100000000 over simulated datagrams of which LOSS=10 of 100 are lost'
 	@echo 'make fuzz          fuzz every target, SECONDS_EACH=60 seconds each'
 	@echo 'make secrets       ask valgrind whether our own code branches on a secret'
 	@echo 'make coverage      the lines of the engine that its tests reach'
@@ -100,7 +101,14 @@ simulate: SESSIONS = 100000
 simulate: FIRST = 1
 simulate: setup
 	$(SWIFT) run --configuration release --scratch-path .build-release scp-simulate \
-		--first $(FIRST) --sessions $(SESSIONS)
+		sessions --first $(FIRST) --sessions $(SESSIONS)
+
+# Bytes over datagrams, across a simulated network that loses LOSS of 100 each way, compared with what was sent.
+BYTES ?= 100000000
+LOSS ?= 10
+transfer: setup
+	$(SWIFT) run --configuration release --scratch-path .build-release scp-simulate \
+		transfer --bytes $(BYTES) --loss $(LOSS)
 
 # Every fuzz target for SECONDS_EACH seconds, after the canary.
 SECONDS_EACH ?= 60

@@ -2,11 +2,18 @@ public import ArgumentParser
 import SCP
 public import SCPSimulation
 
-/// Runs simulated sessions by their seeds, and holds the engine to its rules after every step.
+/// The engine under simulation: sessions by their seeds, and a long transfer.
 @main struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scp-simulate",
-        abstract: "Runs simulated sessions, each drawn from a number, and checks the rules of SCP/1 after every step.")
+        abstract: "Runs SCP/1 between two engines in simulated networks.",
+        subcommands: [Sessions.self, Transfer.self], defaultSubcommand: Sessions.self)
+}
+
+/// Runs simulated sessions by their seeds, and holds the engine to its rules after every step.
+struct Sessions: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Sessions, each drawn from a number, with the rules of SCP/1 checked after every step.")
 
     @Option(help: "How many sessions.")
     var sessions: UInt64 = 2_000
