@@ -4,7 +4,7 @@ SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 
 .PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation token format lint clean
-.PHONY: netem models vectors peer fuzz faults coverage secrets differential simulate transfer
+.PHONY: netem models vectors peer fuzz faults coverage secrets differential simulate transfer flood
 
 help:
 	@echo 'make run           build, and show a server and a client at work over loopback TCP'
@@ -18,6 +18,7 @@ help:
 	@echo 'make differential  QUESTIONS=100000 random ones to libgcrypt and swift-crypto, which must answer the same'
 	@echo 'make simulate      SESSIONS=100000 simulated sessions, drawn from seeds, with the rules checked after every step'
 	@echo 'make transfer      BYTES=100000000 over simulated datagrams of which LOSS=10 of 100 are lost'
+	@echo 'make flood         a UDP listener on loopback under thousands of forged INITs, beside honest clients (not in CI)'
 	@echo 'make fuzz          fuzz every target, SECONDS_EACH=60 seconds each'
 	@echo 'make secrets       ask valgrind whether our own code branches on a secret'
 	@echo 'make coverage      the lines of the engine that its tests reach'
@@ -109,6 +110,12 @@ LOSS ?= 10
 transfer: setup
 	$(SWIFT) run --configuration release --scratch-path .build-release scp-simulate \
 		transfer --bytes $(BYTES) --loss $(LOSS)
+
+# A real UDP listener, flooded for FLOOD_SECONDS with FLOOD_RATE INITs a second, beside honest clients.
+FLOOD_SECONDS ?= 6
+FLOOD_RATE ?= 4000
+flood: release
+	@python3 .ci/flood.py $(SECHAN) $(FLOOD_SECONDS) $(FLOOD_RATE)
 
 # Every fuzz target for SECONDS_EACH seconds, after the canary.
 SECONDS_EACH ?= 60
