@@ -11,8 +11,8 @@ let settings: [SwiftSetting] = [
 ]
 
 let targets = [
-    "FrameParser", "RecordParser", "HandshakeInitiator", "HandshakeResponder", "EstablishedSession", "Differential",
-    "Canary",
+    "FrameParser", "RecordParser", "HandshakeInitiator", "HandshakeResponder", "EstablishedSession", "Datagrams",
+    "Differential", "Canary",
 ]
 
 let package = Package(
