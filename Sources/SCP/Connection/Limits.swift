@@ -103,6 +103,8 @@ enum Constant {
     static let maximumAcknowledgement = 1 + 8 + 3 + 8
     /// Bytes of the largest control record: a cancel.
     static let maximumControlRecord = 1 + 4 + 8 + 8 + 8
+    /// What the handshake measures as a round trip, at most: its messages are repeated after this. [SCP-DGRAM-32]
+    static let handshakeSampleLimit: Duration = .seconds(1)
     /// ACK frames in a row after which a ping asks for an answer. [SCP-DGRAM-31]
     static let acknowledgementsInARow = 32
     /// Failed authentications on datagrams after which the keys are given up. [SCP-DGRAM-6]

@@ -32,8 +32,9 @@ public struct SessionOutcome: Sendable {
 public final class SessionRun {
     /// From when nothing is in the way until all has arrived: a probe timeout may have doubled to the idle time.
     private static var patience: Duration { .seconds(60) }
-    /// Until both are closed, whatever happened: idle times, and those of closing.
-    private static var end: Duration { .seconds(120) }
+    /// Until both are closed, whatever happened: idle times, and those of closing, which last three probe timeouts
+    /// where a datagram was held back for long.
+    private static var end: Duration { .seconds(600) }
     private static var memoryCeiling: Int { 1 << 20 }
 
     let plan: SessionPlan
@@ -165,7 +166,6 @@ public final class SessionRun {
             let connection = world.engines[side].connection.state
             guard connection == .closed else { throw BrokenInvariant("T5", "side \(side) is \(connection) at the end") }
         }
-        // 1,000 a second would be the limit of a busy one.
         if world.wakeUps - wakeUps > 5_000 {
             throw BrokenInvariant("T3", "woken \(world.wakeUps - wakeUps) times for nothing")
         }

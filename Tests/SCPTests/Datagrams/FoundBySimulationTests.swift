@@ -129,6 +129,32 @@ struct FoundBySimulationTests {
         #expect(received == 100_000)
     }
 
+    /// What somebody thought about for six seconds was taken for a round trip, and the peer's silence for minutes was
+    /// none. [SCP-DGRAM-32]
+    @Test("a slow decision is not a round trip", arguments: [0, 1])
+    func slowDecision(side: Int) throws {
+        var fixture = try Fixture()
+        if side == 0 { fixture.initiator.identityPolicy = .ask } else { fixture.responder.identityPolicy = .ask }
+        var conditions = LinkConditions.plain
+        conditions.delay = .milliseconds(20)
+        var pair = try fixture.datagrams(conditions: conditions)
+        pair.run(for: .seconds(6))
+        if side == 0 {
+            pair.initiator.resolveIdentity(.accept, at: pair.now)
+        } else {
+            pair.responder.resolveIdentity(.accept, at: pair.now)
+        }
+        pair.run(for: .seconds(1))
+        let states = [pair.initiator.state, pair.responder.state]
+        #expect(states == [.established, .established])
+        let trips = [pair.initiator.link?.recovery.roundTrip, pair.responder.link?.recovery.roundTrip]
+        #expect(trips.allSatisfy { $0.map { $0.probeTimeout < .seconds(2) } ?? false })
+        pair.passes = { _, _ in false }
+        pair.run(for: .seconds(45))
+        let ends = [pair.initiator.state, pair.responder.state]
+        #expect(ends == [.closed, .closed])
+    }
+
     /// Refused questions used to cost a part of the allowance, by rounding. [SCP-DGRAM-32]
     @Test("a pacer that is asked too often says the same")
     func pacer() {

@@ -38,9 +38,7 @@ extension Connection {
 
     private mutating func receiveResponsePiece(_ piece: HandshakePiece, _ frame: Span<UInt8>) -> FrameVerdict {
         guard link?.handshake.assembly.add(piece, in: frame) == true else { return .dropped(.malformed) }
-        if let sent = link?.handshake.sentOnce {
-            link?.recovery.sample(clock.since(sent), at: clock)
-            link?.handshake.sentOnce = nil
+        if takeHandshakeSample() {
             let roundTrip = link?.recovery.roundTrip
             link?.handshake.shortenInterval(roundTrip)
         }
@@ -146,6 +144,17 @@ extension Connection {
         return .accepted
     }
 
+    /// The first answer to a flight that we sent once measures the round trip, unless it took so long that the peer may
+    /// have thought about it, or have repeated it: then the first acknowledgement does. [SCP-DGRAM-32]
+    private mutating func takeHandshakeSample() -> Bool {
+        guard let sent = link?.handshake.sentOnce else { return false }
+        link?.handshake.sentOnce = nil
+        let time = clock.since(sent)
+        guard time <= Constant.handshakeSampleLimit else { return false }
+        link?.recovery.sample(time, at: clock)
+        return true
+    }
+
     private mutating func receiveAck(_ frame: Span<UInt8>, _ header: FrameHeader) -> FrameVerdict {
         guard let view = phase.handshakeView, let finished = view.finished else { return .dropped(.unexpected) }
         guard (try? HandshakeFrame.verify(frame, key: finished)) != nil else { return .stop(.unauthentic) }
@@ -154,10 +163,7 @@ extension Connection {
         else { return .dropped(.malformed) }
         // Who holds the key of message 2 has received it where it was sent. [SCP-DGRAM-18]
         link?.path.limit.validate()
-        if let sent = link?.handshake.sentOnce {
-            link?.recovery.sample(clock.since(sent), at: clock)
-            link?.handshake.sentOnce = nil
-        }
+        _ = takeHandshakeSample()
         guard let assembly = link?.handshake.assembly, assembly.isComplete else {
             link?.handshake.scheduleProgress(at: clock)
             return .accepted
