@@ -52,13 +52,17 @@ struct RecordingCommandTests {
         var bytes = try Data(contentsOf: URL(filePath: path))
         let short = users.sandbox.path("short")
         try bytes.dropLast(20).write(to: URL(filePath: short))
-        bytes[bytes.count / 2] ^= 1
+        // The first entry follows nine bytes of head: a kind, a length of four bytes, and the body.
+        bytes[20] ^= 1
         let damaged = users.sandbox.path("damaged")
         try bytes.write(to: URL(filePath: damaged))
+        bytes[10] ^= 0x80
+        let large = users.sandbox.path("large")
+        try bytes.write(to: URL(filePath: large))
         let other = try users.sandbox.write("no recording", to: "other")
         for (name, words) in [
-            (short, "the recording ends early"), (damaged, "the recording is damaged"),
-            (other, "not a recording of a session"),
+            (short, "the recording ends early"), (damaged, "the recording is damaged at byte 9 or behind it"),
+            (large, "the entry at byte 9 says that it has more than 16 MiB"), (other, "not a recording of a session"),
         ] {
             let outcome = try await users.run("client", "replay", name)
             #expect(outcome.status == 65)
