@@ -111,7 +111,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "SCPSwiftCryptoTests",
-            dependencies: ["SCP", "SCPGcrypt", "SCPSwiftCrypto", "SCPProviderLaws"],
+            dependencies: ["SCP", "SCPGcrypt", "SCPSwiftCrypto", "SCPSimulation", "SCPProviderLaws"],
             swiftSettings: settings),
         .testTarget(
             name: "SCPNIOTests",

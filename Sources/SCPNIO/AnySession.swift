@@ -35,6 +35,7 @@ struct SessionView: Sendable {
     var peer: Peer?
     var statistics: Statistics
     var identifier: Digest?
+    var suite: Suite?
     var outcome: Closure?
     var undelivered: Int
 }

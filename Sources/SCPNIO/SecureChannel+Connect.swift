@@ -13,10 +13,28 @@ extension SecureChannel {
     ///
     /// Throws ``SecureChannelError``, or `CancellationError`; in both cases nothing is left open. Reaching the address
     /// and the handshake may each take the configuration's handshake time.
+    ///
+    /// A listener that refuses the first of the configuration's suites and names a later one is called once more with
+    /// that one, so that a hybrid suite may be preferred without being required.
     public static func connect<Provider: CryptoProvider>(
         to endpoint: Endpoint, _ configuration: Configuration<Provider>, options: TransportOptions = TransportOptions()
     ) async throws -> SecureChannel {
         try Session.check(configuration, for: endpoint)
+        do {
+            return try await open(endpoint, configuration, options)
+        } catch let error as SecureChannelError {
+            guard case .failed(let failed) = error.kind, let suite = configuration.suite(after: failed)
+            else { throw error }
+            var configuration = configuration
+            configuration.offeredSuite = suite
+            return try await open(endpoint, configuration, options)
+        }
+    }
+
+    /// One attempt.
+    private static func open<Provider: CryptoProvider>(
+        _ endpoint: Endpoint, _ configuration: Configuration<Provider>, _ options: TransportOptions
+    ) async throws -> SecureChannel {
         var configuration = configuration
         var judge = Judge(ask: options.askPeer)
         if let store = options.trustStore {

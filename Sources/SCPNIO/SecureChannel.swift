@@ -144,6 +144,9 @@ public final class SecureChannel: Sendable {
     /// Different for every session and the same on both sides.
     public var sessionIdentifier: Digest? { session.view.identifier }
 
+    /// The suite agreed on: whether the keys are hybrid.
+    public var suite: Suite? { session.view.suite }
+
     /// Counts since the start.
     public var statistics: Statistics { session.view.statistics }
 

@@ -80,7 +80,7 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
             drain()
             return SessionView(
                 peer: engine.peer, statistics: engine.statistics, identifier: engine.sessionIdentifier,
-                outcome: outcome, undelivered: undelivered)
+                suite: engine.negotiatedSuite, outcome: outcome, undelivered: undelivered)
         }
     }
 

@@ -215,6 +215,7 @@ public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
     public var peer: Peer? { connection.peer }
     public var statistics: Statistics { connection.statistics }
     public var sessionIdentifier: Digest? { connection.sessionIdentifier }
+    public var negotiatedSuite: Suite? { connection.negotiatedSuite }
     public var isTerminated: Bool { connection.isTerminated }
     public var sendRoom: SendRoom { connection.sendRoom }
     public func isReadable(_ channel: Channel? = nil) -> Bool { connection.isReadable(channel) }

@@ -50,6 +50,9 @@ public struct RecordingProvider<Base: CryptoProvider>: CryptoProvider {
 
 extension Configuration {
     /// The same configuration with a provider that tells `recorder` what it answers, for a ``RecordedConnection``.
+    ///
+    /// A recording has no place for what ML-KEM gives: the hybrid suites are left out, and a configuration that
+    /// requires one has no suite left, which no connection takes.
     public func recorded(by recorder: SessionRecorder) -> Configuration<RecordingProvider<Provider>> {
         let identity: StaticKey<RecordingProvider<Provider>> =
             switch identity {
@@ -63,7 +66,7 @@ extension Configuration {
         result.accessKey = accessKey
         result.requiresHello = requiresHello
         result.applicationProtocols = applicationProtocols
-        result.suites = suites
+        result.suites = suites.filter { !$0.isHybrid }
         result.limits = limits
         result.timers = timers
         result.rotation = rotation

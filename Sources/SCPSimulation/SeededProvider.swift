@@ -7,10 +7,16 @@ import Synchronization
 public struct SeededProvider<Base: CryptoProvider>: CryptoProvider {
     private let base: Base
     private let generator: SeededGenerator
+    /// Repeatable too; nil unless asked for.
+    public let encapsulation: RepeatableMLKEM?
 
-    public init(_ base: Base, seed: UInt64) {
+    /// - Parameter isHybrid: whether there is ML-KEM-768, so that sessions are hybrid; slow without optimization.
+    public init(_ base: Base, seed: UInt64, isHybrid: Bool = false) {
         self.base = base
-        generator = SeededGenerator(seed: seed)
+        let generator = SeededGenerator(seed: seed)
+        self.generator = generator
+        let kem = RepeatableMLKEM { (0..<32).map { _ in UInt8(truncatingIfNeeded: generator.next()) } }
+        encapsulation = isHybrid ? kem : nil
     }
 
     public func privateKey(_ scalar: Secret) throws(CryptoError) -> Base.PrivateKey { try base.privateKey(scalar) }

@@ -19,6 +19,13 @@ import Testing
         #expect(outcome.output.contains("warning  constant-time X25519"))
     }
 
+    @Test func hybridNeedsABackendThatHasIt() async throws {
+        let users = try await Users()
+        let outcome = try await users.connect("tcp://127.0.0.1:1", "--hybrid", "require")
+        #expect(outcome.status == 78)
+        #expect(outcome.errors.contains("ML-KEM-768"))
+    }
+
     #if SwiftCrypto
     @Test(arguments: [
         ("swift-crypto", "crypto backend        swift-crypto"),
@@ -52,6 +59,29 @@ import Testing
         for backend in ["swift-crypto", "mixed"] {
             #expect(try await sandbox.run("fingerprint", "--backend", backend).output == expected)
         }
+    }
+
+    /// Preferred where both can; what both require, or one alone cannot have, is told.
+    @Test(
+        arguments: [
+            ("mixed", "prefer", "swift-crypto", "prefer", "XXhfs_25519+MLKEM768"),
+            ("mixed", "require", "mixed", "require", "XXhfs_25519+MLKEM768"),
+            ("gcrypt", "prefer", "mixed", "prefer", "XX_25519"), ("mixed", "classic", "mixed", "prefer", "XX_25519"),
+            ("mixed", "require", "mixed", "classic", nil), ("mixed", "classic", "mixed", "require", nil),
+        ] as [(String, String, String, String, String?)])
+    func hybridPolicies(server: String, offered: String, client: String, wanted: String, suite: String?) async throws {
+        let users = try await Users()
+        let listener = try await users.listen("--echo", "--backend", server, "--hybrid", offered)
+        let outcome = try await users.connect(
+            listener.address, "--message", "Hello", "--json", "--backend", client, "--hybrid", wanted)
+        if let suite {
+            #expect(outcome.status == 0)
+            #expect(outcome.output.contains(#""suite":"Noise_\#(suite)_AESGCM_SHA256""#))
+        } else {
+            #expect(outcome.status == 76)
+            #expect(outcome.errors.contains("UNSUPPORTED_SUITE"))
+        }
+        #expect(try await listener.end().status == 0)
     }
 
     @Test(arguments: ["gcrypt", "swift-crypto", "mixed"], ["gcrypt", "swift-crypto", "mixed"])

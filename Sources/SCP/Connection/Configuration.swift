@@ -50,8 +50,13 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
     public var requiresHello: HelloKey = []
     /// In order of preference; empty for none.
     public var applicationProtocols: [ApplicationProtocol] = []
-    /// Suites accepted, in order of preference; by default the one that fits ``presharedKeys``.
+    /// Suites accepted, in order of preference; ``use(_:)`` sets them. By default the hybrid one before the classic
+    /// where the provider has ML-KEM, else the classic one.
     public var suites: [Suite]
+    /// Initiator: the suite to offer, one of ``suites``; nil for the first. A later one is for a responder that has
+    /// refused the first: should it be able to do better after all, the handshake ends with
+    /// ``ErrorCode/downgradeDetected``.
+    public var offeredSuite: Suite?
     public var limits = Limits()
     public var timers = TimerSettings()
     public var rotation = RotationSettings()
@@ -71,7 +76,7 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
         self.provider = provider
         self.identity = identity
         self.identityPolicy = identityPolicy
-        suites = [.classic]
+        suites = provider.encapsulation == nil ? [.classic] : [.hybrid, .classic]
         switch identityPolicy {
         // [SCP-HS-13]
         case .pinned(let key): responderKey = key
@@ -80,10 +85,40 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
         }
     }
 
-    /// Uses pre-shared keys, and the suite that has them.
+    /// Uses pre-shared keys, and the suites that have them.
     public mutating func usePresharedKeys(_ keys: PresharedKeys) {
         presharedKeys = keys
-        suites = [.classicPSK]
+        suites = suites.map(\.withPresharedKey)
+    }
+
+    /// Sets ``suites``. `require` without a provider that has ML-KEM makes a configuration that no connection takes.
+    public mutating func use(_ policy: HybridPolicy) {
+        let chosen: [Suite] =
+            switch policy {
+            case .classic: [.classic]
+            case .prefer: provider.encapsulation == nil ? [.classic] : [.hybrid, .classic]
+            case .require: [.hybrid]
+            }
+        suites = presharedKeys == nil ? chosen : chosen.map(\.withPresharedKey)
+    }
+
+    /// The next of ``suites`` that a responder has which refused the one we offered, for ``offeredSuite`` of another
+    /// attempt; nil when that is not why the connection failed, or nothing is left. Never after silence: only a refusal
+    /// names suites, and ``ErrorCode/downgradeDetected`` tells when somebody else made it up.
+    /// [SCP-HS-33]
+    public func suite(after error: ConnectionError) -> Suite? {
+        guard error.code == .unsupportedSuite, case .peer = error.origin else { return nil }
+        let offered = offeredSuite ?? suites.first
+        return suites.drop { $0 != offered }.dropFirst().first { error.alternatives.contains($0.rawValue) }
+    }
+
+    /// Without the hybrid suites, whose rotations do not fit one datagram and are not cut into pieces yet. Where they
+    /// are required nothing is left, which `validate` refuses.
+    var onDatagrams: Configuration {
+        var result = self
+        result.suites.removeAll(where: \.isHybrid)
+        if offeredSuite?.isHybrid == true { result.offeredSuite = nil }
+        return result
     }
 
     /// Throws when the values contradict each other or the protocol.
@@ -97,8 +132,9 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
         // [SCP-PSK-1]
         if let presharedKeys, !presharedKeys.isValid { throw .presharedKey }
         // [SCP-PSK-4] [SCP-HS-33]
-        guard !suites.isEmpty, suites.allSatisfy({ $0.isSupported && $0.usesPSK == (presharedKeys != nil) })
-        else { throw .suites }
+        guard !suites.isEmpty, suites.allSatisfy({ $0.usesPSK == (presharedKeys != nil) }) else { throw .suites }
+        guard provider.encapsulation != nil || !suites.contains(where: \.isHybrid) else { throw .suites }
+        if let offeredSuite, !suites.contains(offeredSuite) { throw .suites }
         var size = 0
         for name in applicationProtocols {
             guard (1...255).contains(name.bytes.count) else { throw .applicationProtocol }
@@ -118,7 +154,8 @@ public enum ConfigurationError: Error, Equatable, Sendable {
     case accessKey
     /// A pre-shared key has 32 bytes.
     case presharedKey
-    /// Suites must be supported and fit the presence of pre-shared keys.
+    /// Suites must fit the presence of pre-shared keys, hybrid ones need a provider with ML-KEM, and the offered one is
+    /// one of them.
     case suites
     /// An application protocol has 1 to 255 bytes; all together at most 4,096.
     case applicationProtocol

@@ -74,6 +74,9 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
 
     public var state: ConnectionState { phase.state }
 
+    /// The suite of the session; nil before it is established.
+    public var negotiatedSuite: Suite? { peer == nil ? nil : suite }
+
     /// Whether nothing is left to do: the transport may be closed and the value dropped.
     public var isTerminated: Bool { state == .closed && flight.isEmpty }
 
@@ -150,6 +153,7 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
         _ role: Role, _ configuration: Configuration<Provider>, to remote: Address, connectionID: [UInt8] = [],
         at now: Instant
     ) throws(ConfigurationError) {
+        let configuration = configuration.onDatagrams
         let begun = try Self.begin(role, configuration, isStream: false)
         let own = Array(connectionID.prefix(DatagramPrefix.maximumConnectionID))
         var link = DatagramLink<Provider>(remote: remote, ownConnectionID: own)

@@ -32,6 +32,14 @@ public protocol KeyAgreement: Sendable {
     func publicKey(of key: PrivateKey) throws(CryptoError) -> PublicKey
     /// 32 bytes, never all zero.
     func sharedSecret(_ key: PrivateKey, with peer: PublicKey) throws(CryptoError) -> Secret
+
+    associatedtype Encapsulation: KeyEncapsulation = NoKeyEncapsulation
+    /// ML-KEM-768 where the backend has it: what the hybrid suites need.
+    var encapsulation: Encapsulation? { get }
+}
+
+extension KeyAgreement where Encapsulation == NoKeyEncapsulation {
+    public var encapsulation: NoKeyEncapsulation? { nil }
 }
 
 /// AES-256-GCM, HMAC-SHA-256, SHA-256, HKDF-SHA-256 and random bytes, from any backend.
@@ -102,6 +110,7 @@ public struct CombinedProvider<Agreement: KeyAgreement, Protection: RecordProtec
     public func sharedSecret(_ key: Agreement.PrivateKey, with peer: PublicKey) throws(CryptoError) -> Secret {
         try agreement.sharedSecret(key, with: peer)
     }
+    public var encapsulation: Agreement.Encapsulation? { agreement.encapsulation }
     public func cipher(_ key: Secret) throws(CryptoError) -> Protection.Cipher { try protection.cipher(key) }
     public func authenticator(_ key: Secret) throws(CryptoError) -> Protection.Authenticator {
         try protection.authenticator(key)

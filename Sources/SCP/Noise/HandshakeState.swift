@@ -17,6 +17,9 @@ struct HandshakeState<Provider: CryptoProvider> {
     private(set) var ephemeralPublic: PublicKey?
     private(set) var remoteStatic: PublicKey?
     private(set) var remoteEphemeral: PublicKey?
+    /// Of token `e1`: ours, or the other side's.
+    private var decapsulationKey: Provider.Encapsulation.DecapsulationKey?
+    private var remoteEncapsulationKey: EncapsulationKey?
     private let presharedKeys: PresharedKeys?
     /// Stands in for the PSK of a peer we have none for, so that it fails like a wrong one, in as many operations.
     private let unknownPeerSecret: Secret?
@@ -100,7 +103,11 @@ struct HandshakeState<Provider: CryptoProvider> {
                 total += PublicKey.size
                 if pattern.usesPSK { hasKey = true }
             case .s: total += PublicKey.size + (hasKey ? CipherState<Provider>.tagSize : 0)
-            default: hasKey = true
+            case .e1: total += EncapsulationKey.size + (hasKey ? CipherState<Provider>.tagSize : 0)
+            case .ekem1:
+                total += EncapsulatedSecret.ciphertextSize + (hasKey ? CipherState<Provider>.tagSize : 0)
+                hasKey = true
+            case .ee, .es, .se, .ss, .psk: hasKey = true
             }
         }
         return total + (hasKey ? CipherState<Provider>.tagSize : 0)
@@ -120,7 +127,9 @@ struct HandshakeState<Provider: CryptoProvider> {
             switch token {
             case .e: try next.writeEphemeral(&span, &position)
             case .s: try next.writeStatic(&span, &position)
-            default: try next.mix(token)
+            case .e1: try next.writeEncapsulationKey(&span, &position)
+            case .ekem1: try next.writeCiphertext(&span, &position)
+            case .ee, .es, .se, .ss, .psk: try next.mix(token)
             }
         }
         Bytes.copy(payload, 0..<payload.count, to: &span, at: position)
@@ -164,10 +173,57 @@ struct HandshakeState<Provider: CryptoProvider> {
         } catch {
             throw NoiseError(error)
         }
-        let end = position + PublicKey.size
+        try seal(PublicKey.size, of: &message, &position)
+    }
+
+    /// `EncryptAndHash` of the next `count` bytes of a message that is being written.
+    private mutating func seal(
+        _ count: Int, of message: inout MutableSpan<UInt8>, _ position: inout Int
+    ) throws(NoiseError) {
+        let end = position + count
         let overhead = symmetric.cipher.overhead
         try symmetric.encryptAndHash(&message, position..<end)
         position = end + overhead
+    }
+
+    // [SCP-HS-2] "`e1` is EncryptAndHash(encapsulation key, 1,184 bytes)"
+    private mutating func writeEncapsulationKey(
+        _ message: inout MutableSpan<UInt8>, _ position: inout Int
+    ) throws(NoiseError) {
+        let provider = symmetric.provider
+        guard let encapsulation = provider.encapsulation else { throw .missingKey }
+        do throws(CryptoError) {
+            let seed = try provider.randomSecret(count: EncapsulationKey.seedSize)
+            let key = try encapsulation.decapsulationKey(seed)
+            let own = try encapsulation.encapsulationKey(of: key)
+            Bytes.copy(own.bytes.span, 0..<EncapsulationKey.size, to: &message, at: position)
+            decapsulationKey = key
+        } catch {
+            throw NoiseError(error)
+        }
+        try seal(EncapsulationKey.size, of: &message, &position)
+    }
+
+    // [SCP-HS-2] "`ekem1` is EncryptAndHash(ciphertext, 1,088 bytes) followed by MixKey(shared secret)"
+    private mutating func writeCiphertext(
+        _ message: inout MutableSpan<UInt8>, _ position: inout Int
+    ) throws(NoiseError) {
+        guard let remoteEncapsulationKey else { throw .missingKey }
+        let made = try encapsulate(to: remoteEncapsulationKey)
+        Bytes.copy(made.ciphertext.span, 0..<made.ciphertext.count, to: &message, at: position)
+        try seal(made.ciphertext.count, of: &message, &position)
+        do throws(CryptoError) { try symmetric.mixKey(made.secret.bytes) } catch { throw NoiseError(error) }
+    }
+
+    private func encapsulate(to key: EncapsulationKey) throws(NoiseError) -> EncapsulatedSecret {
+        guard let encapsulation = symmetric.provider.encapsulation else { throw .missingKey }
+        do throws(CryptoError) {
+            let made = try encapsulation.encapsulate(to: key)
+            guard made.ciphertext.count == EncapsulatedSecret.ciphertextSize else { throw .invalidLength }
+            return made
+        } catch {
+            throw NoiseError(error)
+        }
     }
 
     // MARK: Reading
@@ -190,12 +246,18 @@ struct HandshakeState<Provider: CryptoProvider> {
                 next.remoteEphemeral = key
                 do throws(CryptoError) { try next.absorbEphemeral(key) } catch { throw NoiseError(error) }
             case .s:
-                let start = position
-                let overhead = next.symmetric.cipher.overhead
-                guard span.count - start >= PublicKey.size + overhead else { throw .truncated }
-                try next.symmetric.decryptAndHash(&span, start..<start + PublicKey.size)
-                next.remoteStatic = try Self.readKey(span.span, &position, overhead: overhead)
-            default:
+                let place = try next.open(PublicKey.size, of: &span, &position)
+                var start = place.lowerBound
+                next.remoteStatic = try Self.readKey(span.span, &start, overhead: 0)
+            case .e1:
+                let place = try next.open(EncapsulationKey.size, of: &span, &position)
+                // [SCP-HS-2]
+                guard let key = EncapsulationKey(span.span.extracting(place)) else { throw .invalidPublicKey }
+                next.remoteEncapsulationKey = key
+            case .ekem1:
+                let place = try next.open(EncapsulatedSecret.ciphertextSize, of: &span, &position)
+                try next.mixCiphertext(span.span.extracting(place))
+            case .ee, .es, .se, .ss, .psk:
                 try next.mix(token)
             }
         }
@@ -206,6 +268,28 @@ struct HandshakeState<Provider: CryptoProvider> {
         next.supplied = []
         self = next
         return Array(copy[position..<end])
+    }
+
+    /// `DecryptAndHash` of the next `count` bytes of a message that is being read, in place; says where they are.
+    private mutating func open(
+        _ count: Int, of message: inout MutableSpan<UInt8>, _ position: inout Int
+    ) throws(NoiseError) -> Range<Int> {
+        let place = position..<position + count
+        let overhead = symmetric.cipher.overhead
+        guard message.count - position >= count + overhead else { throw .truncated }
+        try symmetric.decryptAndHash(&message, place)
+        position = place.upperBound + overhead
+        return place
+    }
+
+    private mutating func mixCiphertext(_ ciphertext: Span<UInt8>) throws(NoiseError) {
+        guard let encapsulation = symmetric.provider.encapsulation, let decapsulationKey else { throw .missingKey }
+        do throws(CryptoError) {
+            let secret = try encapsulation.decapsulate(ciphertext, with: decapsulationKey)
+            try symmetric.mixKey(secret.bytes)
+        } catch {
+            throw NoiseError(error)
+        }
     }
 
     private static func readKey(
@@ -233,7 +317,7 @@ struct HandshakeState<Provider: CryptoProvider> {
     /// The tokens that only change keys.
     private mutating func mix(_ token: Token) throws(NoiseError) {
         switch token {
-        case .e, .s: return
+        case .e, .s, .e1, .ekem1: return
         case .psk:
             guard let presharedKeys, let unknownPeerSecret else { throw .missingKey }
             // [SCP-PSK-3] "so that an unknown initiator and a wrong key fail alike"

@@ -13,6 +13,14 @@ public struct RotationMessage: Hashable, Sendable {
     /// Bytes of the Noise message in either direction, without ML-KEM.
     public static let noiseSize = 48
 
+    /// Bytes of the Noise message: a public key (32), and in the hybrid suites an encapsulation key (1,184) or a
+    /// ciphertext (1,088), with a tag for each part that is encrypted (16).
+    /// [SCP-ROT-4] [SCP-ROT-22]
+    public static func noiseSize(_ type: FrameType, _ suite: Suite) -> Int {
+        guard suite.isHybrid else { return noiseSize }
+        return type == .handshakeInit ? 1_248 : 1_152
+    }
+
     /// The epoch asked for.
     public let target: UInt16
     /// Chosen at random by the asker, repeated in the answer.
@@ -23,9 +31,12 @@ public struct RotationMessage: Hashable, Sendable {
 
     /// Reads a whole message, as streams carry it.
     ///
+    /// - Parameter noiseSize: what the Noise message must have, by the suite and the direction.
     /// - Throws: `truncated`, `invalidRotationMode`, `invalidPiece`, `invalidTotal`, `trailingBytes`.
     /// [SCP-ROT-3] [SCP-ROT-4]
-    public static func parse(_ bytes: Span<UInt8>) throws(WireError) -> RotationMessage {
+    public static func parse(
+        _ bytes: Span<UInt8>, noiseSize: Int = noiseSize
+    ) throws(WireError) -> RotationMessage {
         var reader = ByteReader(bytes)
         let target = try reader.readUInt16()
         let nonce = try reader.readUInt64()

@@ -63,7 +63,8 @@ extension Failure {
         case (.addressInUse, _): "Choose another address, or end whoever listens there."
         case (_, .noApplicationProtocol):
             "Both sides must say the same: `pipe` with `pipe`, `bench` with `bench --serve`, `connect` with `listen`."
-        case (_, .unsupportedSuite): "Either both sides are given --psk, or neither is."
+        case (_, .unsupportedSuite):
+            "Either both sides are given --psk, or neither is; --hybrid require needs a peer that has ML-KEM-768."
         case (_, .identityRejected) where error.origin == .local:
             "A key does not talk to itself: if both sides have the same identity, make another with `sechan keygen`."
         case (_, .identityRejected):

@@ -18,6 +18,15 @@ struct Seconds: ExpressibleByArgument, Equatable {
     var defaultValueDescription: String { Progress.decimal(duration.inSeconds) }
 }
 
+extension HybridPolicy {
+    init(argument: String) throws {
+        guard let policy = HybridPolicy(rawValue: argument) else {
+            throw ValidationError("'\(argument)' is not classic, prefer or require.")
+        }
+        self = policy
+    }
+}
+
 /// What a channel needs at either end.
 struct ChannelOptions: ParsableArguments {
     @Option(
@@ -36,6 +45,15 @@ struct ChannelOptions: ParsableArguments {
             "A file with a key that both sides share besides: 32 random bytes in Base64.", valueName: "file"),
         completion: .file())
     var psk: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Whether X25519 is joined by ML-KEM-768, against who records today and has a quantum computer later: \
+            classic (no), prefer (where both sides can, the default), require. The backends with swift-crypto can.
+            """, valueName: "policy"),
+        transform: HybridPolicy.init(argument:))
+    var hybrid = HybridPolicy.prefer
 
     @Option(help: "Seconds that connecting, the handshake, and the peer's answer to the close may each take.")
     var timeout = Seconds(.seconds(10))
@@ -82,6 +100,12 @@ struct ChannelOptions: ParsableArguments {
             key = .held(file.privateKey)
         }
         var configuration = Configuration(provider: provider, identity: key, identityPolicy: .ask)
+        if hybrid == .require, provider.encapsulation == nil {
+            throw Failure(
+                .configuration, "--hybrid require needs ML-KEM-768, which this backend does not have",
+                remedy: "swift build --traits SwiftCrypto --product sechan; then --backend mixed.")
+        }
+        configuration.use(hybrid)
         if let psk { configuration.usePresharedKeys(.common(try KeyFileContent.read(psk).presharedKey())) }
         configuration.timers.handshake = timeout.duration
         configuration.timers.closeWait = max(configuration.timers.closeWait, timeout.duration)

@@ -24,6 +24,7 @@ struct ChannelReport {
             ("fingerprint", .string(fingerprint)),
             ("publicKey", .string(PublicKeyText.pasteable(channel.peer.publicKey.canonical))),
             ("name", .optional(name)), ("remote", .optional(channel.endpoint?.description)),
+            ("suite", .optional(channel.suite?.protocolName)),
         ]
     }
 
@@ -46,9 +47,11 @@ struct ChannelReport {
     /// What passed, for people who asked with `-v`.
     var details: String {
         let counts = channel.statistics
+        let suite = channel.suite.map { "\($0.protocolName), " } ?? ""
         let handshake = counts.handshakeTime.map { "handshake \(Progress.decimal($0.inSeconds * 1e3)) ms, " } ?? ""
         return """
-            \(handshake)sent \(counts.messagesSent) messages in \(counts.framesSent) frames, \(counts.bytesSent) \
+            \(suite)\(handshake)sent \(counts.messagesSent) messages in \(counts.framesSent) frames, \
+            \(counts.bytesSent) \
             bytes; received \(counts.messagesReceived) in \(counts.framesReceived), \(counts.bytesReceived) bytes; \
             epoch \(counts.epoch), keys replaced \(counts.rotations) times\(Self.dropped(counts.drops))
             """

@@ -18,11 +18,11 @@ extension Checkup {
             checks.append(Check("randomness", .good, "from the system"))
             checks.append(
                 Check("constant-time AES", .good, "BoringSSL's is, with this processor's instructions or without"))
-            checks.append(constantTimeAgreement)
+            checks += [constantTimeAgreement, hybrid]
         case .mixed:
             checks.append(swiftCrypto(swiftCryptoError()))
             checks += cryptography(.current(), error: gcryptError(), agrees: false)
-            checks.append(constantTimeAgreement)
+            checks += [constantTimeAgreement, hybrid]
         #endif
         }
         return checks
@@ -50,6 +50,9 @@ extension Checkup {
 
     #if SwiftCrypto
     private static let constantTimeAgreement = Check("constant-time X25519", .good, "swift-crypto's (BoringSSL) is")
+
+    private static let hybrid = Check(
+        "post-quantum", .good, "ML-KEM-768 joins X25519 where the peer has it too")
 
     private static func swiftCryptoError() -> SwiftCryptoError? {
         do throws(SwiftCryptoError) {

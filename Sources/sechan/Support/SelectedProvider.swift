@@ -31,6 +31,13 @@ enum SelectedAgreement: KeyAgreement {
         }
     }
 
+    var encapsulation: SwiftCryptoEncapsulation? {
+        switch self {
+        case .gcrypt: nil
+        case .swiftCrypto(let provider): provider.encapsulation
+        }
+    }
+
     func sharedSecret(_ key: PrivateKey, with peer: PublicKey) throws(CryptoError) -> Secret {
         switch key {
         case .gcrypt(let provider, let key): try provider.sharedSecret(key, with: peer)

@@ -8,7 +8,8 @@ struct Bench: Verb {
     static let configuration = CommandConfiguration(
         abstract: "Measure handshakes, throughput and round trips.",
         discussion: """
-            Without an address client and server are in this process and talk over loopback TCP. With one, \
+            Without an address client and server are in this process and talk over loopback TCP, and the cost of a \
+            handshake is told for each suite that the backend has. With one, \
             `sechan bench --serve ADDRESS` must run there. Only figures are printed; they are those of the moment.
             """
     )
@@ -66,6 +67,9 @@ struct Bench: Verb {
     private static func measureLoopback(_ duration: Duration, _ output: Output) async -> Result<Void, Failure> {
         do {
             let provider = try Provider.forChannels()
+            for suite in [Suite.classic, .hybrid] where !suite.isHybrid || provider.encapsulation != nil {
+                try HandshakeCost.measure(suite, provider, for: duration).report(output)
+            }
             let serverKey = try provider.privateKey(provider.randomSecret(count: PublicKey.size))
             let clientKey = try provider.privateKey(provider.randomSecret(count: PublicKey.size))
             var server = Configuration(

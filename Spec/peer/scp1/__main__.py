@@ -17,7 +17,7 @@ def config(args, initiator, rng):
     return Config(initiator, unhex(args.key) or os.urandom(32),
                   decide=lambda key: expected is None or point(key) == point(expected),
                   responder_key=expected if initiator else None, access_key=unhex(args.access_key), psk=unhex(args.psk),
-                  protocols=args.protocol, rng=rng)
+                  is_hybrid=args.hybrid, protocols=args.protocol, rng=rng)
 
 
 def listen(args):
@@ -65,6 +65,7 @@ def main():
         verb.add_argument("--key", help="own private key, 64 hexadecimal digits; random by default")
         verb.add_argument("--peer-key", help="the only public key to accept; an initiator uses it in its first frame")
         verb.add_argument("--psk", help="pre-shared key, 64 hexadecimal digits")
+        verb.add_argument("--hybrid", action="store_true", help="suite 0x02, or 0x82 with a pre-shared key")
         verb.add_argument("--access-key", help="access key, 64 hexadecimal digits")
         verb.add_argument("--protocol", action="append", default=[], help="application protocol; may be repeated")
         verb.add_argument("--rotations", type=int, default=2, help="at most so many rotations a session")

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from . import wire
 from .delivery import Receiver, Sender
-from .keys import (EpochKeys, Noise, expand_label, extract, handshake_name, handshake_prologue, hello_keys,
-                   is_low_order, mac, point, public_key, rotation_name, rotation_prologue)
+from .keys import (EpochKeys, expand_label, extract, handshake_name, handshake_prologue, hello_keys, is_hybrid,
+                   is_low_order, mac, make_noise, message1_size, point, public_key, rotation_name, rotation_prologue,
+                   rotation_sizes)
 from .wire import ACK, CLOSE, DATA, INIT, RESPONSE, Code, Failure, malformed, record
 
 WAIT, DECIDE, UNCONF, AWAIT, HALF, HOLD, EST, CLOSING, DRAINING, CLOSED = (
@@ -36,6 +37,8 @@ class Config:
     rng: object = None                     # takes every liberty that a sender has
     attempt: bytes = None                  # for vectors: fixed randomness
     ephemeral: bytes = None
+    kem: bytes = None                      # the initiator's seed of 64 bytes, or the responder's 32 random ones
+    is_hybrid: bool = False
     rotation: tuple = None                 # for vectors: nonce, ephemeral
 
 
@@ -57,7 +60,7 @@ class Connection:
     def __init__(self, config, now=0.0):
         self.config, self.initiator, self.now = config, config.initiator, now
         self.public = public_key(config.static)
-        self.suite = 0x81 if config.psk else 1
+        self.suite = (0x80 if config.psk else 0) | (2 if config.is_hybrid else 1)
         self.input, self.output = bytearray(), bytearray()
         self.offset = 0
         self.established, self.outcome, self.failure, self.close_code = False, None, None, None
@@ -244,9 +247,9 @@ class Connection:
     def _start_noise(self, parameters):
         psk = self.config.psk
         late = (lambda: psk(self.noise.remote_static) or os.urandom(32)) if callable(psk) else psk
-        self.noise = Noise(handshake_name(self.suite), self.initiator,
-                           handshake_prologue(self.attempt, self.suite, parameters),
-                           static=self.config.static, ephemeral=self.config.ephemeral, psk=late)
+        self.noise = make_noise(self.suite, handshake_name(self.suite), self.initiator,
+                                handshake_prologue(self.attempt, self.suite, parameters), kem=self.config.kem,
+                                static=self.config.static, ephemeral=self.config.ephemeral, psk=late)
 
     def _send_init(self):
         """[SCP-HS-3], [SCP-HS-13]"""
@@ -276,7 +279,7 @@ class Connection:
         r = wire.Reader(p.message[1:])
         parameters = r.take(r.uint(2))
         self.peer = wire.parse_list(parameters, "M1")
-        if r.left() != (48 if self.suite & 0x80 else 32):
+        if r.left() != message1_size(self.suite):
             raise malformed("size of message 1")
         message = r.rest()
         if is_low_order(message[:32]):
@@ -305,7 +308,7 @@ class Connection:
             raise Failure(Code.UNEXPECTED_MESSAGE, "attempt")
         if p.hello != self.hello:
             raise malformed("hello")
-        items = self._read_noise(p.message, 96)
+        items = self._read_noise(p.message, 1200 if is_hybrid(self.suite) else 96)
         self.peer = wire.parse_list(items, "M2", self.suite)
         self.peer_key = self.noise.remote_static
         itself = point(self.peer_key) == point(self.public) and not self.config.allows_itself
@@ -469,9 +472,9 @@ class Connection:
         elif self.state != EST:
             raise Failure(Code.UNEXPECTED_MESSAGE, f"rotation in {self.state}")
         elif kind == INIT:
-            self._on_rotation_request(wire.parse_rotation(plaintext))
+            self._on_rotation_request(wire.parse_rotation(plaintext, rotation_sizes(self.suite)[0]))
         else:
-            self._on_rotation_answer(wire.parse_rotation(plaintext))
+            self._on_rotation_answer(wire.parse_rotation(plaintext, rotation_sizes(self.suite)[1]))
         if eliciting:                            # [SCP-ACK-8], [SCP-ACK-9]
             self.unacked += 1
             if first or kind != DATA or self.unacked > 1 or counter == 0:
@@ -567,8 +570,9 @@ class Connection:
         old = self.epochs[target - 1]
         asker = 0 if asking == self.initiator else 1
         static, remote = (self.config.static, self.peer_key) if mode else (None, None)
-        return Noise(rotation_name(mode), asking, rotation_prologue(self.suite, mode, target, asker, nonce, old.h),
-                     static=static, remote=remote, ephemeral=ephemeral, psk=old.chain)
+        prologue = rotation_prologue(self.suite, mode, target, asker, nonce, old.h)
+        return make_noise(self.suite, rotation_name(mode, self.suite), asking, prologue, static=static, remote=remote,
+                          ephemeral=ephemeral, psk=old.chain)
 
     def _ask(self):
         """[SCP-ROT-2], [SCP-ROT-8]"""

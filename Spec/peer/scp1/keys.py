@@ -1,4 +1,4 @@
-"""Key schedule, protection and Noise (chapters 1, 2, 4, 14). Noise itself is PyPI's noiseprotocol."""
+"""Key schedule, protection and Noise (chapters 1, 2, 4, 14). Noise itself is PyPI's noiseprotocol, ML-KEM kyber-py."""
 
 import hashlib
 import hmac
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from kyber_py.ml_kem import ML_KEM_768
 from noise.connection import Keypair, NoiseConnection
 from noise.exceptions import NoiseValueError
 
@@ -135,8 +136,11 @@ class Noise:
     """A handshake of noiseprotocol, whose chaining key and hash can be read after each message."""
 
     def __init__(self, name, initiator, prologue, static=None, ephemeral=None, remote=None, psk=None):
-        self.connection = c = NoiseConnection.from_name(name.encode())
+        # noiseprotocol does not know the modifier hfs; it only has to hash the name that has it.
+        classic = name.replace("hfs+", "").replace("hfs", "").replace("+MLKEM768", "")
+        self.connection = c = NoiseConnection.from_name(classic.encode())
         self.protocol, self.initiator = c.noise_protocol, initiator
+        self.protocol.name = name.encode()
         c.set_as_initiator() if initiator else c.set_as_responder()
         c.set_prologue(prologue)
         if static:
@@ -189,8 +193,125 @@ class Noise:
         return (ours, theirs) if self.initiator else (theirs, ours)
 
 
+def encapsulation_key(data):
+    """[SCP-HS-2]: whether every coefficient is below 3,329"""
+    triples = (data[i:i + 3] for i in range(0, 1152, 3))
+    return len(data) == 1184 and all(x < 3329 for a, b, c in triples for x in (a | (b & 15) << 8, b >> 4 | c << 4))
+
+
+class HybridNoise(Noise):
+    """The suites 0x02 and 0x82, [SCP-HS-2] and [SCP-ROT-22]: the tokens one by one, on noiseprotocol's SymmetricState."""
+
+    PATTERNS = {
+        "XXhfs": (("e", "e1"), ("e", "ee", "ekem1", "s", "es"), ("s", "se")),
+        "XXhfs+psk3": (("e", "e1"), ("e", "ee", "ekem1", "s", "es"), ("s", "se", "psk")),
+        "NNhfs+psk0": (("psk", "e", "e1"), ("e", "ee", "ekem1")),
+        "KKhfs+psk0": (("psk", "e", "e1", "es", "ss"), ("e", "ee", "ekem1", "se")),
+    }
+
+    def __init__(self, name, *args, kem=None, **kwargs):
+        super().__init__(name, *args, **kwargs)
+        self.messages, self.kem = list(self.PATTERNS[name.split("_")[1]]), kem
+
+    def _encrypt(self, data):
+        return self.symmetric.encrypt_and_hash(bytes(data))
+
+    def _mix_ephemeral(self, key):
+        self.symmetric.mix_hash(key)
+        if self.protocol.is_psk_handshake:
+            self.symmetric.mix_key(key)
+
+    def _mix(self, token):
+        if token == "psk":
+            return self.symmetric.mix_key_and_hash(self.protocol.psks.pop(0))
+        own, other = token if self.initiator else token[::-1]
+        private, public = getattr(self.state, own).private, getattr(self.state, "r" + other).public
+        self.symmetric.mix_key(self.protocol.dh_fn.dh(private, public))
+
+    def _end(self):
+        if not self.messages:
+            self.symmetric.split()
+
+    def write(self, payload=b""):
+        out = bytearray()
+        for token in self.messages.pop(0):
+            if token == "e":
+                out += self.state.e.public_bytes
+                self._mix_ephemeral(self.state.e.public_bytes)
+            elif token == "s":
+                out += self._encrypt(self.state.s.public_bytes)
+            elif token == "e1":
+                key, self.decapsulation_key = ML_KEM_768.key_derive(self.kem or os.urandom(64))
+                out += self._encrypt(key)
+            elif token == "ekem1":
+                secret, ciphertext = ML_KEM_768._encaps_internal(self.remote_key, self.kem or os.urandom(32))
+                out += self._encrypt(ciphertext)
+                self.symmetric.mix_key(secret)
+            else:
+                self._mix(token)
+        out += self._encrypt(payload)
+        self._end()
+        return bytes(out)
+
+    def read(self, message, code=Code.AUTHENTICATION_FAILED):
+        try:
+            payload = self._read(message)
+        except (InvalidTag, ValueError, NoiseValueError) as error:
+            raise Failure(code, f"Noise: {error!r}") from None
+        if is_low_order(self.remote_ephemeral):
+            raise Failure(code, "low-order key")
+        return payload
+
+    def _read(self, message):
+        def take(size, tagged=True):
+            nonlocal message
+            size += 16 if tagged and self.protocol.cipher_state_handshake.has_key() else 0
+            if len(message) < size:
+                raise ValueError("truncated")
+            part, message = bytes(message[:size]), message[size:]
+            return self.symmetric.decrypt_and_hash(part) if tagged else part
+
+        new = self.protocol.keypair_class.from_public_bytes
+        for token in self.messages.pop(0):
+            if token == "e":
+                self.state.re = new(take(32, tagged=False))
+                self._mix_ephemeral(self.state.re.public_bytes)
+            elif token == "s":
+                self.state.rs = new(take(32))
+            elif token == "e1":
+                self.remote_key = take(1184)
+                if not encapsulation_key(self.remote_key):
+                    raise ValueError("encapsulation key")
+            elif token == "ekem1":
+                self.symmetric.mix_key(ML_KEM_768.decaps(self.decapsulation_key, take(1088)))
+            else:
+                self._mix(token)
+        payload = self.symmetric.decrypt_and_hash(bytes(message))
+        self._end()
+        return bytes(payload)
+
+
+def is_hybrid(suite):
+    return suite & 0x7F == 2
+
+
+def make_noise(suite, name, *args, kem=None, **kwargs):
+    return HybridNoise(name, *args, kem=kem, **kwargs) if is_hybrid(suite) else Noise(name, *args, **kwargs)
+
+
+def message1_size(suite):
+    """[SCP-ITEM-3]"""
+    return (1216 if is_hybrid(suite) else 32) + (16 * (1 + is_hybrid(suite)) if suite & 0x80 else 0)
+
+
+def rotation_sizes(suite):
+    """[SCP-ROT-4], [SCP-ROT-22]: T in INIT and in RESPONSE"""
+    return (1248, 1152) if is_hybrid(suite) else (48, 48)
+
+
 def handshake_name(suite):
-    return f"Noise_XX{'psk3' if suite & 0x80 else ''}_25519_AESGCM_SHA256"
+    modifiers = "+".join(["hfs"] * is_hybrid(suite) + ["psk3"] * (suite >= 0x80))
+    return f"Noise_XX{modifiers}_25519{'+MLKEM768' if is_hybrid(suite) else ''}_AESGCM_SHA256"
 
 
 def handshake_prologue(attempt, suite, parameters):
@@ -203,5 +324,6 @@ def rotation_prologue(suite, mode, target, asker, nonce, h):
     return b"SCP/1 rotate" + bytes([1, suite, mode]) + target.to_bytes(2, "big") + bytes([asker]) + nonce + h
 
 
-def rotation_name(mode):
-    return f"Noise_{('NN', 'KK')[mode]}psk0_25519_AESGCM_SHA256"
+def rotation_name(mode, suite=1):
+    hfs, kem = ("hfs+", "+MLKEM768") if is_hybrid(suite) else ("", "")
+    return f"Noise_{('NN', 'KK')[mode]}{hfs}psk0_25519{kem}_AESGCM_SHA256"

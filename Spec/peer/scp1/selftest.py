@@ -15,11 +15,12 @@ def pair(rng, liberties=True):
     play = rng if liberties else None
     limits = lambda: rng.choice(({}, {"frame_limit": 2048}, {"credit": 131104, "channel_credit": 131104},
                                  {"message_limit": 2048, "credit": 2080, "channel_credit": 2080, "channels": 8}))
+    hybrid = rng.random() < 0.5
     find = (lambda key: psk) if psk and rng.random() < 0.5 else psk
     first = Config(True, keys[0], responder_key=pin, access_key=access, psk=psk, protocols=protocols, limits=limits(),
-                   rng=play)
+                   rng=play, is_hybrid=hybrid)
     second = Config(False, keys[1], access_key=access, psk=find, protocols=protocols[::-1], limits=limits(), rng=play,
-                    asks=rng.random() < 0.2)
+                    asks=rng.random() < 0.2, is_hybrid=hybrid)
     return Connection(first), Connection(second)
 
 

@@ -5,10 +5,12 @@ import json
 import os
 import sys
 
+from kyber_py.ml_kem import ML_KEM_768
+
 from . import wire
 from .connection import Config, Connection
-from .keys import (DirectionKeys, EpochKeys, Noise, agree, expand_label, export, extract, hello_ikm, hello_keys, mac,
-                   point, public_key, rotation_name, rotation_prologue)
+from .keys import (DirectionKeys, EpochKeys, agree, expand_label, export, extract, hello_ikm, hello_keys, is_hybrid,
+                   mac, make_noise, point, public_key, rotation_name, rotation_prologue, rotation_sizes)
 from .wire import TYPES, Failure
 
 
@@ -120,10 +122,12 @@ class Session:
             raise Mismatch("suite and psk, or hello and access key, do not fit")
         self.m3_items = read_list(m3_items)
         names = fields("protocols", protocols or {"initiator": [], "responder": []}, "initiator responder")
-        self.parties = {}
+        self.parties, self.kem = {}, {}
         for role, party, name in (("initiator", initiator, names[0]), ("responder", responder, names[1])):
-            static, public, ephemeral, ephemeral_public, items = fields(
-                role, party, "static staticPublic ephemeral ephemeralPublic list")
+            kem = " kem" if is_hybrid(self.suite) else ""
+            static, public, ephemeral, ephemeral_public, items, *random = fields(
+                role, party, "static staticPublic ephemeral ephemeralPublic list" + kem)
+            self.kem[role] = hexbytes(random[0], 64 if role == "initiator" else 32) if random else None
             same(f"{role} public key", public_key(hexbytes(static, 32)), public)
             same(f"{role} ephemeral key", public_key(hexbytes(ephemeral, 32)), ephemeral_public)
             self.parties[role] = hexbytes(static), hexbytes(ephemeral), read_list(items), name
@@ -145,7 +149,8 @@ class Session:
             requires_hello=o.get("requiresHello", 0), protocols=protocols, items=items,
             m3_items=self.m3_items if initiator else None, silent=o.get("silent", False),
             psk=(hexbytes(o["receiverPSK"], 32) if "receiverPSK" in o else self.psk) or None,
-            allows_itself=o.get("allowsItself", False), attempt=self.attempt, ephemeral=ephemeral, rotation=rotation))
+            allows_itself=o.get("allowsItself", False), attempt=self.attempt, ephemeral=ephemeral, rotation=rotation,
+            kem=self.kem[role], is_hybrid=is_hybrid(self.suite)))
 
 
 def check_message(name, given, frame, sender, start, payload):
@@ -185,8 +190,12 @@ def check_handshake(case):
     same("hello extracted", extract(hexbytes(ikm)), extracted)
     (static_i, ephemeral_i, *_), (static_r, ephemeral_r, *_) = s.parties["initiator"], s.parties["responder"]
     pairs = (ephemeral_i, ephemeral_r), (ephemeral_i, static_r), (static_i, ephemeral_r)
-    for name, pair, given in zip(("ee", "es", "se"), pairs, fields("agreements", agreements, "ee es se")):
+    ee, es, se, *encapsulated = fields("agreements", agreements, "ee es se" + " ekem1" * is_hybrid(s.suite))
+    for name, pair, given in zip(("ee", "es", "se"), pairs, (ee, es, se)):
         same(name, agree(pair[0], public_key(pair[1])), given)
+    for given in encapsulated:
+        key, _ = ML_KEM_768.key_derive(s.kem["initiator"])
+        same("ekem1", ML_KEM_768._encaps_internal(key, s.kem["responder"])[0], given)
     for name, found, given in zip(("i2r", "r2i"), hello_keys(s.hello, s.responder_public, s.access, s.attempt),
                                   (i2r, r2i)):
         same(f"hello {name}", found, given)
@@ -229,9 +238,11 @@ def check_handshake(case):
 
 def check_rotation(case):
     (_, suite, mode, n, asker, nonce, h, master, chain, initiator, responder, asker_ephemeral, answerer_ephemeral,
-     prologue, message1, message2, init, response, split, after, _) = fields(
+     prologue, message1, message2, init, response, split, after, *kems) = fields(
         "case", case, "name suite mode epoch asker nonce h master chain initiator responder askerEphemeral "
-        "answererEphemeral prologue message1 message2 init response split next", "note")
+        "answererEphemeral prologue message1 message2 init response split next"
+        + " askerKEM answererKEM" * is_hybrid(case.get("suite", 0)), "note")
+    kems = [hexbytes(kem, size) for kem, size in zip(kems, (64, 32))] if is_hybrid(suite) else [None, None]
     statics = []
     for role, party in (("initiator", initiator), ("responder", responder)):
         private, public = fields(role, party, "static staticPublic")
@@ -243,23 +254,25 @@ def check_rotation(case):
     old.master = hexbytes(master, 32)
     same("chain", old.label("chain"), chain)
     sides = []
-    for asking, ephemeral in ((True, asker_ephemeral), (False, answerer_ephemeral)):
+    for asking, ephemeral, kem in ((True, asker_ephemeral, kems[0]), (False, answerer_ephemeral, kems[1])):
         own, other = (statics[who], statics[1 - who]) if asking else (statics[1 - who], statics[who])
-        sides.append(Noise(rotation_name(mode), asking, hexbytes(prologue), static=own[0] if mode else None,
-                           remote=other[1] if mode else None, ephemeral=hexbytes(ephemeral, 32),
-                           psk=hexbytes(chain, 32)))
+        sides.append(make_noise(suite, rotation_name(mode, suite), asking, hexbytes(prologue),
+                                static=own[0] if mode else None, remote=other[1] if mode else None,
+                                ephemeral=hexbytes(ephemeral, 32), psk=hexbytes(chain, 32), kem=kem))
     bodies = []
-    for name, given, writer, reader in (("message1", message1, *sides), ("message2", message2, *sides[::-1])):
+    for name, given, writer, reader, size in (("message1", message1, *sides, rotation_sizes(suite)[0]),
+                                              ("message2", message2, *sides[::-1], rotation_sizes(suite)[1])):
         noise, hash_, ck = fields(name, given, "noise h ck")
         bodies.append(writer.write())
         same(name, bodies[-1], noise)
-        reader.read(hexbytes(noise, 48))
+        reader.read(hexbytes(noise, size))
         for side in sides:
             same(f"{name} h", side.h, hash_)
             same(f"{name} ck", side.ck, ck)
     directions = ["i2r", "r2i"][who], ["i2r", "r2i"][1 - who]
     for frame, kind, direction, body in zip((init, response), (wire.INIT, wire.RESPONSE), directions, bodies):
-        contents = {"target": n + 1, "nonce": hexbytes(nonce), "mode": mode, "piece": 0, "total": 48, "bytes": body}
+        contents = {"target": n + 1, "nonce": hexbytes(nonce), "mode": mode, "piece": 0, "total": len(body),
+                    "bytes": body}
         found = check_frame(frame)
         keys = DirectionKeys(*(old.label(f"{direction} {part}", size)
                                for part, size in (("key", 32), ("mac", 32), ("iv", 12))))
@@ -362,7 +375,8 @@ def changed(value):
         return not value
     if isinstance(value, int):
         return value + 1
-    return value[:-1] + ("1" if value[-1] == "0" else "0") if value else "00"
+    # The first digit: the end of an ML-KEM seed counts only when a ciphertext is refused.
+    return ("1" if value[0] == "0" else "0") + value[1:] if value else "00"
 
 
 def unnoticed(check, case):

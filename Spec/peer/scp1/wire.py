@@ -388,13 +388,13 @@ def encode_rotation(target, nonce, mode, noise):
     return struct.pack(">H8sBBH", target, nonce, mode, 0, len(noise)) + noise
 
 
-def parse_rotation(plaintext):
-    """[SCP-ROT-3], [SCP-ROT-4]"""
+def parse_rotation(plaintext, size=None):
+    """[SCP-ROT-3], [SCP-ROT-4]: with the size that the Noise message must have, if that is known"""
     r = Reader(plaintext)
     target, nonce, mode, piece, total = r.uint(2), r.take(8), r.uint(1), r.uint(1), r.uint(2)
     if mode > 1:
         raise Failure(Code.ROTATION_FAILED, "mode")
-    if piece or total != 48:
+    if piece or total != (size or len(plaintext) - 14):
         raise malformed("piece or size of a rotation")
     noise = r.take(total)
     r.end()

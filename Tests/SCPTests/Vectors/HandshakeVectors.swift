@@ -19,6 +19,8 @@ enum HandshakeVectors {
                 exotic(.initiator, "every item that M1 and M3 may have"),
                 exotic(.responder, "every item that M2 may have"),
                 exotic(.initiator, "suite 0x81, every item that M1 and M3 may have", psk: true),
+                both("suite 0x02, hello 0x01", session(11) { $0.useHybrid() }),
+                both("suite 0x82, hello 0x00", hybridPSK()),
             ])
     }
 
@@ -48,6 +50,14 @@ enum HandshakeVectors {
         session(7) { session in
             session.initiator.list = limits([2_048, 0, 32, 32, 1, 0])
             session.responder.list = limits([2_048, 0, 32, 32, 1, 0]) + .required
+        }
+    }
+
+    private static func hybridPSK() -> VectorSession {
+        session(12) { session in
+            session.hello = []
+            session.usePSK(VectorSession.secret(seed: 82))
+            session.useHybrid()
         }
     }
 
@@ -170,6 +180,7 @@ enum HandshakeVectors {
             "ee": try agree(initiator.ephemeral, responder.ephemeral),
             "es": try agree(initiator.ephemeral, responder.identity),
             "se": try agree(initiator.identity, responder.ephemeral),
+            "ekem1": session.suite.isHybrid ? .hex(try session.encapsulated()) : nil,
         ])
     }
 

@@ -12,15 +12,24 @@ enum RotationVectors {
             }
         }
         cases += try chain(seed: 40, .ephemeral, [.initiator], psk: VectorSession.secret(seed: 40))
+        cases += try chain(seed: 41, .ephemeral, [.initiator, .responder], isHybrid: true)
+        cases += try chain(seed: 42, .authenticated, [.responder], isHybrid: true)
+        cases += try chain(seed: 43, .ephemeral, [.initiator], psk: VectorSession.secret(seed: 43), isHybrid: true)
         return VectorFile.json("rotation", cases)
     }
 
+    private static let suffixes: [Suite: String] = [
+        .classicPSK: ", suite 0x81", .hybrid: ", suite 0x02", .hybridPSK: ", suite 0x82",
+    ]
+
     /// One connection, with one rotation for each asker.
     private static func chain(
-        seed: UInt64, _ mode: RotationMode, _ askers: [Role], psk: [UInt8] = []
+        seed: UInt64, _ mode: RotationMode, _ askers: [Role], psk: [UInt8] = [],
+        isHybrid: Bool = false
     ) throws -> [JSON] {
         var session = VectorSession(seed: seed)
         if !psk.isEmpty { session.usePSK(psk) }
+        if isHybrid { session.useHybrid() }
         let transcript = try VectorTranscript(session)
         var pair = try VectorPair(session) { _, configuration in configuration.rotation.mode = mode }
         _ = try pair.handshake()
@@ -37,7 +46,7 @@ enum RotationVectors {
             guard frames.count == 2, frames[0] == (try rotation.frame(.handshakeInit, by: asker, counter: frames[0])),
                 frames[1] == (try rotation.frame(.handshakeResponse, by: asker.peer, counter: frames[1]))
             else { throw VectorError.differs(name) }
-            let suffix = psk.isEmpty ? "" : ", suite 0x81"
+            let suffix = suffixes[session.suite] ?? ""
             cases.append(
                 try json(name + suffix, session, rotation, pair.initiator.notes, master: master, frames, draws))
             master = try pair.initiator.notes.extracted(rotation.split)
@@ -51,8 +60,8 @@ enum RotationVectors {
         _ pair: inout VectorPair, _ asker: Role, _ draws: RotationDraws
     ) throws -> [[UInt8]] {
         let (first, second) = asker == .initiator ? (pair.initiator, pair.responder) : (pair.responder, pair.initiator)
-        first.notes.fix(eight: draws.nonce, scalar: draws.asker)
-        second.notes.fix(eight: [], scalar: draws.answerer)
+        first.notes.fix(eight: draws.nonce, scalar: draws.asker, kem: draws.askerKEM)
+        second.notes.fix(eight: [], scalar: draws.answerer, kem: draws.answererKEM)
         if asker == .initiator {
             pair.pipe.initiator.rotateKeys(at: .zero)
         } else {
@@ -89,7 +98,10 @@ enum RotationVectors {
             "asker": .text(asker.name), "nonce": .hex(draws.nonce), "h": .hex(hash), "master": .hex(master),
             "chain": .hex(try notes.secret("chain", hash)), "initiator": try party(.initiator),
             "responder": try party(.responder), "askerEphemeral": .hex(draws.asker),
-            "answererEphemeral": .hex(draws.answerer), "prologue": .hex(rotation.terms.prologue),
+            "answererEphemeral": .hex(draws.answerer),
+            "askerKEM": session.suite.isHybrid ? .hex(draws.askerKEM) : nil,
+            "answererKEM": session.suite.isHybrid ? .hex(draws.answererKEM) : nil,
+            "prologue": .hex(rotation.terms.prologue),
             "message1": rotation.first.json, "message2": rotation.second.json, "init": try frame(0, asker),
             "response": try frame(1, asker.peer),
             "split": .object(["k1": .hex(rotation.split[..<32]), "k2": .hex(rotation.split[32...])]),

@@ -136,7 +136,8 @@ struct VectorFrame {
             let reason = String(decoding: plaintext[close.reason], as: UTF8.self)
             return .object(["code": .number(close.code.rawValue), "reason": .text(reason)])
         case .handshakeInit, .handshakeResponse:
-            let message = try RotationMessage.parse(plaintext.span)
+            let message = try RotationMessage.parse(
+                plaintext.span, noiseSize: plaintext.count - RotationMessage.headerSize)
             return .object([
                 "target": .number(Int(message.target)), "nonce": .hex(plaintext[2..<10]),
                 "mode": .number(Int(message.mode.rawValue)), "piece": 0, "total": .number(message.noise.count),

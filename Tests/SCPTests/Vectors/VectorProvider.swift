@@ -1,14 +1,21 @@
 import SCP
 import SCPGcrypt
+import SCPSimulation
 import Synchronization
 
 /// libgcrypt with the randomness that a vector fixes. It notes every secret that the engine derives, by its label and
 /// context, so that a vector holds what a connection really used.
 struct VectorProvider: CryptoProvider {
     let base: GcryptProvider
-    let notes = Notes()
+    let notes: Notes
+    let encapsulation: RepeatableMLKEM?
 
-    init() throws { base = try GcryptProvider() }
+    init() throws {
+        base = try GcryptProvider()
+        let notes = Notes()
+        self.notes = notes
+        encapsulation = RepeatableMLKEM { notes.kem }
+    }
 
     /// A private key, and the public key that it says it has: a peer may say anything.
     struct PrivateKey: Sendable {
@@ -21,6 +28,7 @@ struct VectorProvider: CryptoProvider {
         private struct State {
             var eight: [UInt8] = []
             var scalar: [UInt8] = []
+            var kem: [UInt8] = []
             var claims: [[UInt8]: PublicKey] = [:]
             var secrets: [String: [[UInt8]: [UInt8]]] = [:]
             var extracts: [[UInt8]: [UInt8]] = [:]
@@ -28,13 +36,17 @@ struct VectorProvider: CryptoProvider {
 
         private let state = Mutex(State())
 
-        /// Every draw of 8 bytes (an attempt, a nonce) and of 32 (an ephemeral key) gives these from now on.
-        func fix(eight: [UInt8], scalar: [UInt8]) {
+        /// Every draw of 8 bytes (an attempt, a nonce) and of 32 (an ephemeral key) gives these from now on, and so
+        /// does that of 64 for an encapsulation key, or of 32 in an encapsulation.
+        func fix(eight: [UInt8], scalar: [UInt8], kem: [UInt8] = []) {
             state.withLock {
                 $0.eight = eight
                 $0.scalar = scalar
+                $0.kem = kem
             }
         }
+
+        fileprivate var kem: [UInt8] { state.withLock(\.kem) }
 
         /// The key of this scalar claims to have another public key.
         func claim(_ key: PublicKey, for scalar: [UInt8]) { state.withLock { $0.claims[scalar] = key } }
@@ -54,7 +66,7 @@ struct VectorProvider: CryptoProvider {
         }
 
         fileprivate func draw(_ count: Int) -> [UInt8] {
-            state.withLock { count == 8 ? $0.eight : count == 32 ? $0.scalar : [] }
+            state.withLock { count == 8 ? $0.eight : count == 32 ? $0.scalar : $0.kem }
         }
 
         fileprivate func claimed(_ scalar: [UInt8]) -> PublicKey? { state.withLock { $0.claims[scalar] } }

@@ -7,10 +7,14 @@ struct RotationDraws {
     let nonce: [UInt8]
     let asker: [UInt8]
     let answerer: [UInt8]
+    /// Of the hybrid suites: 64 bytes, and 32.
+    let askerKEM: [UInt8]
+    let answererKEM: [UInt8]
 
     init(seed: UInt64) {
         let session = VectorSession(seed: seed)
         (nonce, asker, answerer) = (session.attempt, session.initiator.ephemeral, session.responder.ephemeral)
+        (askerKEM, answererKEM) = (session.initiator.kem, session.responder.kem)
     }
 }
 
@@ -43,7 +47,8 @@ struct VectorRotation {
             target: target, nonce: number, mode: mode, asker: asker, suite: session.suite, hash: old.hash)
         var one = try Self.state(.initiator, session, terms, old, draws.asker)
         var other = try Self.state(.responder, session, terms, old, draws.answerer)
-        one.provider.notes.fix(eight: [], scalar: draws.asker)
+        one.provider.notes.fix(eight: [], scalar: draws.asker, kem: draws.askerKEM)
+        other.provider.notes.fix(eight: [], scalar: draws.answerer, kem: draws.answererKEM)
         let request = try one.write(payload: Span())
         first = Message(noise: request, hash: Array(one.handshakeHash), chainingKey: Array(one.chainingKey))
         _ = try other.read(request.span)

@@ -39,12 +39,14 @@ struct VectorParty {
     var identity: [UInt8]
     var ephemeral: [UInt8]
     var list: [VectorItem] = []
+    /// In the hybrid suites, the initiator's seed of 64 bytes and the responder's 32 random bytes.
+    var kem: [UInt8] = []
 
-    func json(_ provider: VectorProvider) throws -> JSON {
+    func json(_ provider: VectorProvider, _ suite: Suite) throws -> JSON {
         .object([
             "static": .hex(identity), "staticPublic": .hex(try provider.publicBytes(identity)),
             "ephemeral": .hex(ephemeral), "ephemeralPublic": .hex(try provider.publicBytes(ephemeral)),
-            "list": list.json,
+            "list": list.json, "kem": suite.isHybrid ? .hex(kem) : nil,
         ])
     }
 }
@@ -76,6 +78,8 @@ struct VectorSession {
         attempt = draw(8)
         initiator = VectorParty(identity: draw(32), ephemeral: draw(32))
         responder = VectorParty(identity: draw(32), ephemeral: draw(32), list: .required)
+        initiator.kem = draw(EncapsulationKey.seedSize)
+        responder.kem = draw(32)
     }
 
     /// With 32 bytes that belong to the seed.
@@ -92,12 +96,25 @@ struct VectorSession {
         responder.list = .required(.classicPSK)
     }
 
+    mutating func useHybrid() {
+        suite = suite.usesPSK ? .hybridPSK : .hybrid
+        responder.list = .required(suite)
+    }
+
+    /// What token `ekem1` mixes in.
+    func encapsulated() throws -> [UInt8] {
+        let kem = RepeatableMLKEM { responder.kem }
+        let key = try kem.decapsulationKey(Secret(copying: initiator.kem.span))
+        let made = try kem.encapsulate(to: kem.encapsulationKey(of: key))
+        return Array(made.secret)
+    }
+
     func json(_ provider: VectorProvider) throws -> JSON {
         let hasProtocols = !initiatorProtocols.isEmpty || !responderProtocols.isEmpty
         return .object([
             "suite": .number(Int(suite.rawValue)), "attempt": .hex(attempt), "hello": .number(Int(hello.rawValue)),
-            "accessKey": .hex(accessKey), "psk": .hex(psk), "initiator": try initiator.json(provider),
-            "responder": try responder.json(provider), "m3Items": m3Items.json,
+            "accessKey": .hex(accessKey), "psk": .hex(psk), "initiator": try initiator.json(provider, suite),
+            "responder": try responder.json(provider, suite), "m3Items": m3Items.json,
             "protocols": !hasProtocols
                 ? nil
                 : .object([
@@ -110,7 +127,7 @@ struct VectorSession {
     /// A provider with the randomness of one side.
     func provider(_ role: Role) throws -> VectorProvider {
         let provider = try VectorProvider()
-        provider.notes.fix(eight: attempt, scalar: self[role].ephemeral)
+        provider.notes.fix(eight: attempt, scalar: self[role].ephemeral, kem: self[role].kem)
         return provider
     }
 
@@ -133,6 +150,7 @@ struct VectorSession {
         result.allowsSelfConnection = options.allowsItself
         result.applicationProtocols = (role == .initiator ? initiatorProtocols : responderProtocols)
             .map { ApplicationProtocol($0) }
+        result.use(suite.isHybrid ? .require : .classic)
         if suite.usesPSK {
             if let secret = Self.secret(options.psk ?? psk) { result.usePresharedKeys(.common(secret)) }
         }

@@ -71,6 +71,7 @@ struct VectorTranscript {
         prologue = InitMessage.prologue(attempt: attempt, opening: opening.span, in: 0..<opening.count)
         var initiator = try Self.state(.initiator, session, provider, prologue)
         var responder = try Self.state(.responder, session, provider, prologue)
+        provider.notes.fix(eight: [], scalar: [], kem: session.initiator.kem)
         let first = try initiator.write(payload: Span())
         m1 = Self.message(
             opening + first, first, [], initiator,
@@ -94,6 +95,7 @@ struct VectorTranscript {
     private mutating func answer(
         _ responder: inout HandshakeState<VectorProvider>, _ attempt: Attempt, _ items: [UInt8]
     ) throws {
+        provider.notes.fix(eight: [], scalar: [], kem: session.responder.kem)
         let second = try responder.write(payload: items.span)
         m2 = Self.message(
             second, second, items, responder,

@@ -1,9 +1,13 @@
 extension Suite {
     /// The Noise pattern of the suite.
-    /// [SCP-HS-1] [SCP-PSK-2]
+    /// [SCP-HS-1] [SCP-HS-2] [SCP-PSK-2]
     var pattern: HandshakePattern {
-        usesPSK ? HandshakePattern.xx.psk(3) ?? .xx : .xx
+        let base: HandshakePattern = isHybrid ? .xx.hfs : .xx
+        return usesPSK ? base.psk(3) ?? base : base
     }
+
+    /// The name of the Noise protocol, for people and records.
+    public var protocolName: String { pattern.protocolName }
 
     /// One side's Noise state at the start.
     func handshake<Provider: CryptoProvider>(

@@ -20,7 +20,9 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
     static func begin(
         _ configuration: Configuration<Provider>, isStream: Bool = true
     ) throws(Violation) -> (handshake: InitiatorHandshake, message: [UInt8]) {
-        guard let suite = configuration.suites.first else { throw Violation(.internalError) }
+        guard let suite = configuration.offeredSuite ?? configuration.suites.first else {
+            throw Violation(.internalError)
+        }
         do throws(CryptoError) {
             let provider = configuration.provider
             // [SCP-HS-3]

@@ -13,6 +13,19 @@ public enum Suite: UInt8, Hashable, Sendable, CaseIterable {
     /// Whether a 32-byte pre-shared key is mixed in.
     public var usesPSK: Bool { rawValue & 0x80 != 0 }
 
-    /// Whether this engine speaks it.
-    public var isSupported: Bool { self == .classic || self == .classicPSK }
+    /// Whether ML-KEM-768 takes part, which needs a provider that has it.
+    public var isHybrid: Bool { rawValue & 0x7f == 0x02 }
+
+    /// The same with a pre-shared key.
+    var withPresharedKey: Suite { isHybrid ? .hybridPSK : .classicPSK }
+}
+
+/// Whether key agreement also withstands a quantum computer of the future, which could open what is recorded today.
+public enum HybridPolicy: String, CaseIterable, Sendable {
+    /// X25519 alone.
+    case classic
+    /// X25519 with ML-KEM-768 where both ends have it.
+    case prefer
+    /// X25519 with ML-KEM-768 or no channel.
+    case require
 }

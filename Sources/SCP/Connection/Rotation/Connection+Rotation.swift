@@ -81,7 +81,7 @@ extension Connection {
         guard state == .established, let keys = rotationView else { throw Violation(.unexpectedMessage) }
         // [SCP-ROT-18]
         guard peerRequests.take(at: clock) else { throw Violation(.rateLimited) }
-        let message = try parseRotation(plaintext)
+        let message = try parseRotation(plaintext, .handshakeInit)
         // [SCP-ROT-9]
         // Late: acknowledged and ignored.
         if message.target <= keys.highestInstalled { return counts.drops.count(.staleRotation) }
@@ -133,7 +133,7 @@ extension Connection {
     /// The peer answers.
     mutating func processRotationResponse(_ plaintext: Span<UInt8>) throws(Violation) {
         guard state == .established, let keys = rotationView else { throw Violation(.unexpectedMessage) }
-        let message = try parseRotation(plaintext)
+        let message = try parseRotation(plaintext, .handshakeResponse)
         guard case .asking(let request) = rotation, request.target == message.target,
             request.nonce == message.nonce
         else {
@@ -181,9 +181,11 @@ extension Connection {
         events.rotated(keys.epoch)
     }
 
-    private func parseRotation(_ plaintext: Span<UInt8>) throws(Violation) -> RotationMessage {
+    private func parseRotation(
+        _ plaintext: Span<UInt8>, _ type: FrameType
+    ) throws(Violation) -> RotationMessage {
         do throws(WireError) {
-            return try RotationMessage.parse(plaintext)
+            return try RotationMessage.parse(plaintext, noiseSize: RotationMessage.noiseSize(type, suite))
         } catch {
             // A mode that does not exist fails the rotation; anything else is a malformed frame.
             // [SCP-ROT-4]

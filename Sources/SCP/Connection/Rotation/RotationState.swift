@@ -52,12 +52,12 @@ struct RotationTerms {
     }
 
     /// One side's Noise state: the asker is the Noise initiator, whatever its role in the connection.
-    /// [SCP-ROT-6]
+    /// [SCP-ROT-6] [SCP-ROT-22]
     func handshake<Provider: CryptoProvider>(
         _ role: Role, _ configuration: Configuration<Provider>, chain: Secret, peer: PublicKey?
     ) throws(NoiseError) -> HandshakeState<Provider> {
         let base: HandshakePattern = mode == .ephemeral ? .nn : .kk
-        guard let pattern = base.psk(0) else { throw .missingKey }
+        guard let pattern = (suite.isHybrid ? base.hfs : base).psk(0) else { throw .missingKey }
         return try HandshakeState(
             pattern, role: role, prologue: prologue.span, provider: configuration.provider,
             staticKey: mode == .authenticated ? configuration.identity.held : nil,
