@@ -99,24 +99,34 @@ let package = Package(
         .executableTarget(name: "PollLoopExample", dependencies: ["SCP", "SCPGcrypt"], swiftSettings: settings),
 
         // Tests.
-        .testTarget(name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
+        .testTarget(
+            name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPRepeatableMLKEM"],
+            swiftSettings: settings),
         // What every crypto provider must do, and the published vectors, as a program that any provider can be run through.
         .target(
             name: "SCPProviderLaws", dependencies: ["SCP", "CGcryptTestSupport"], path: "Tests/SCPProviderLaws",
             swiftSettings: settings),
+        // ML-KEM-768 of our own, for vectors and for sessions that repeat: cryptography that no product may have.
+        .target(
+            name: "SCPRepeatableMLKEM", dependencies: ["SCP", "SCPSimulation"], path: "Tests/SCPRepeatableMLKEM",
+            swiftSettings: settings),
         .target(name: "CGcryptTestSupport", dependencies: ["CGcrypt"], path: "Tests/CGcryptTestSupport"),
         .testTarget(
             name: "SCPGcryptTests",
-            dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPProviderLaws", "CGcryptTestSupport"],
+            dependencies: [
+                "SCP", "SCPGcrypt", "SCPSimulation", "SCPProviderLaws", "SCPRepeatableMLKEM", "CGcryptTestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "SCPSwiftCryptoTests",
-            dependencies: ["SCP", "SCPGcrypt", "SCPSwiftCrypto", "SCPSimulation", "SCPProviderLaws"],
+            dependencies: [
+                "SCP", "SCPGcrypt", "SCPSwiftCrypto", "SCPSimulation", "SCPProviderLaws", "SCPRepeatableMLKEM",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "SCPNIOTests",
             dependencies: [
-                "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording", "SCPSimulation",
+                "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording", "SCPSimulation", "SCPRepeatableMLKEM",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -126,7 +136,8 @@ let package = Package(
         .testTarget(
             name: "SCPSimulationTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
         .testTarget(
-            name: "SCPRecordingTests", dependencies: ["SCP", "SCPGcrypt", "SCPRecording", "SCPSimulation"],
+            name: "SCPRecordingTests",
+            dependencies: ["SCP", "SCPGcrypt", "SCPRecording", "SCPSimulation", "SCPRepeatableMLKEM"],
             swiftSettings: settings),
         .testTarget(name: "SechanTests", dependencies: ["sechan", "SCP", "SCPGcrypt"], swiftSettings: settings),
         .testTarget(name: "ConformanceTests", swiftSettings: settings),

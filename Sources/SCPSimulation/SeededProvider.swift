@@ -4,19 +4,22 @@ import Synchronization
 /// A provider whose randomness is a sequence that its seed determines, and whose everything else is the base's: with it
 /// a whole session, keys included, is the same every time it runs. For simulation, test vectors and replay, never for
 /// secrets.
-public struct SeededProvider<Base: CryptoProvider>: CryptoProvider {
+public struct SeededProvider<Base: CryptoProvider, Encapsulation: KeyEncapsulation>: CryptoProvider {
     private let base: Base
     private let generator: SeededGenerator
-    /// Repeatable too; nil unless asked for.
-    public let encapsulation: RepeatableMLKEM?
+    /// Not the base's, which draws from a generator of its own: no hybrid session would come out the same again.
+    public let encapsulation: Encapsulation?
 
-    /// - Parameter isHybrid: whether there is ML-KEM-768, so that sessions are hybrid; slow without optimization.
-    public init(_ base: Base, seed: UInt64, isHybrid: Bool = false) {
+    /// - Parameter encapsulation: ML-KEM-768 that repeats itself, for sessions that are hybrid.
+    public init(_ base: Base, seed: UInt64, encapsulation: Encapsulation?) {
         self.base = base
-        let generator = SeededGenerator(seed: seed)
-        self.generator = generator
-        let kem = RepeatableMLKEM { (0..<32).map { _ in UInt8(truncatingIfNeeded: generator.next()) } }
-        encapsulation = isHybrid ? kem : nil
+        self.encapsulation = encapsulation
+        generator = SeededGenerator(seed: seed)
+    }
+
+    /// Without ML-KEM, whatever the base has.
+    public init(_ base: Base, seed: UInt64) where Encapsulation == NoKeyEncapsulation {
+        self.init(base, seed: seed, encapsulation: nil)
     }
 
     public func privateKey(_ scalar: Secret) throws(CryptoError) -> Base.PrivateKey { try base.privateKey(scalar) }

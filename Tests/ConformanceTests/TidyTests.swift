@@ -81,6 +81,15 @@ struct TidyTests {
         #expect(places(/@testable|@_spi|@_implementationOnly/, in: swiftSources) == [])
     }
 
+    /// Nothing that is shipped computes a primitive by itself: libraries do. What vectors need is with the tests, where
+    /// the pattern finds it.
+    @Test("no product has cryptography of our own")
+    func primitives() {
+        let names = /\b(?:Keccak|Sponge|Polynomial|Montgomery|Curve25519Field|RepeatableMLKEM)\b|\bpermute\(/
+        #expect(places(names, in: swiftSources) == [])
+        #expect(!places(names, in: tests.filter { $0.path.hasPrefix("Tests/SCPRepeatableMLKEM/") }).isEmpty)
+    }
+
     @Test("tests are written for Swift Testing")
     func testing() { #expect(places(/\bimport\s+XCTest\b/, in: tests) == []) }
 

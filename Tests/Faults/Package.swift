@@ -20,7 +20,12 @@ let package = Package(
         .target(name: "CGcryptShims", dependencies: ["CGcrypt"]),
         .target(name: "SCPGcrypt", dependencies: ["SCP", "CGcrypt", "CGcryptShims"], swiftSettings: settings),
         .target(name: "SCPSimulation", dependencies: ["SCP"], swiftSettings: settings),
-        .testTarget(name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
+        .target(
+            name: "SCPRepeatableMLKEM", dependencies: ["SCP", "SCPSimulation"], path: "Tests/SCPRepeatableMLKEM",
+            swiftSettings: settings),
+        .testTarget(
+            name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPRepeatableMLKEM"],
+            swiftSettings: settings),
         .testTarget(
             name: "SCPSimulationTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
     ]

@@ -1,6 +1,7 @@
 import SCP
 import SCPGcrypt
 import SCPNIO
+import SCPRepeatableMLKEM
 import SCPSimulation
 import Testing
 
@@ -8,13 +9,13 @@ import Testing
 @Suite(.timeLimit(.minutes(3)))
 struct HybridTests {
     private let ends: Ends
-    private let hybrid: Configuration<SeededProvider<GcryptProvider>>
+    private let hybrid: Configuration<RepeatableProvider<GcryptProvider>>
 
     init() throws {
         var ends = try Ends()
         ends.server.identityPolicy = .anyone
         self.ends = ends
-        let provider = SeededProvider(ends.provider, seed: 1, isHybrid: true)
+        let provider = RepeatableProvider(ends.provider, seed: 1, isHybrid: true)
         let key = try provider.privateKey(provider.randomSecret(count: 32))
         var hybrid = Configuration(provider: provider, identity: key, identityPolicy: .pinned(ends.serverKey))
         hybrid.timers = ends.client.timers
@@ -48,7 +49,7 @@ struct HybridTests {
     }
 
     @Test func bothSidesAreHybrid() async throws {
-        let provider = SeededProvider(ends.provider, seed: 2, isHybrid: true)
+        let provider = RepeatableProvider(ends.provider, seed: 2, isHybrid: true)
         let key = try provider.privateKey(provider.randomSecret(count: 32))
         let server = Configuration(provider: provider, identity: key, identityPolicy: .anyone)
         var client = hybrid

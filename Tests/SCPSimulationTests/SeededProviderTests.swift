@@ -14,7 +14,7 @@ import Testing
             responder: Configuration(provider: provider, identity: second, identityPolicy: .anyone))
         var bytes: [UInt8] = []
         for round in 0..<8 {
-            let end: Pipe<SeededProvider<GcryptProvider>>.End = round % 2 == 0 ? .initiator : .responder
+            let end: Pipe<SeededProvider<GcryptProvider, NoKeyEncapsulation>>.End = round % 2 == 0 ? .initiator : .responder
             if round == 4 {
                 let text = Array("the same words".utf8)
                 _ = try pipe.initiator.send(text.span, at: pipe.now)

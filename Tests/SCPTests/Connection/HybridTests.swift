@@ -1,10 +1,11 @@
 import SCPGcrypt
+import SCPRepeatableMLKEM
 import SCPSimulation
 import Testing
 
 @testable import SCP
 
-private typealias Repeatable = SeededProvider<GcryptProvider>
+private typealias Repeatable = RepeatableProvider<GcryptProvider>
 private typealias Settings = Configuration<Repeatable>
 private typealias End = Pipe<Repeatable>.End
 

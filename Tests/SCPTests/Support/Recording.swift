@@ -6,7 +6,7 @@ import SCPSimulation
 /// A whole session, recorded: the bytes that one end read, frame by frame. With the same seed an engine writes the same
 /// bytes again, so the recording can be played to a fresh engine, whole or cut or damaged.
 struct Recording: Sendable {
-    typealias Provider = SeededProvider<GcryptProvider>
+    typealias Provider = SeededProvider<GcryptProvider, NoKeyEncapsulation>
 
     let role: Role
     /// The frames that the engine read, in order.

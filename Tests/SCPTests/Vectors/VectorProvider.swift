@@ -1,5 +1,6 @@
 import SCP
 import SCPGcrypt
+import SCPRepeatableMLKEM
 import SCPSimulation
 import Synchronization
 

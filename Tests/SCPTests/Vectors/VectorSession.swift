@@ -1,4 +1,5 @@
 import SCPGcrypt
+import SCPRepeatableMLKEM
 import SCPSimulation
 
 @testable import SCP

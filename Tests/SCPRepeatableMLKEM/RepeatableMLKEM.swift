@@ -1,7 +1,8 @@
 public import SCP
 
-/// ML-KEM-768 (FIPS 203), correct and repeatable: what it draws comes from a closure. For simulation, test vectors and
-/// comparison; never for secrets, since its time depends on them and nothing is wiped.
+/// ML-KEM-768 (FIPS 203), correct and repeatable: what it draws comes from a closure. For test vectors, sessions that
+/// repeat and comparison; never for secrets, since its time depends on them and nothing is wiped. That is why it is
+/// here and not in the product, which leaves cryptography to libraries.
 public struct RepeatableMLKEM: KeyEncapsulation {
     private let draw: @Sendable () -> [UInt8]
 
