@@ -2,9 +2,14 @@ internal import SCP
 
 /// What a provider gave an engine that nobody could compute again: random bytes, and what a private key makes.
 enum Answer {
+    private typealias Malformed = BodyDecoder.Malformed
+
     case randomness(Result<[UInt8], CryptoError>)
     case publicKey(Result<PublicKey, CryptoError>)
     case sharedSecret(peer: PublicKey, Result<Secret, CryptoError>)
+    case encapsulationKey(Result<EncapsulationKey, CryptoError>)
+    case encapsulatedSecret(peer: EncapsulationKey, Result<EncapsulatedSecret, CryptoError>)
+    case decapsulatedSecret(ciphertext: [UInt8], Result<Secret, CryptoError>)
 
     var entry: Entry {
         var body = BodyEncoder()
@@ -19,6 +24,20 @@ enum Answer {
         case .sharedSecret(let peer, let result):
             kind = .sharedSecret
             body.append(raw: peer.bytes.span)
+            Self.append(result, to: &body) { $0.append([UInt8](copying: $1.bytes)) }
+        case .encapsulationKey(let result):
+            kind = .encapsulationKey
+            Self.append(result, to: &body) { $0.append(raw: $1.bytes.span) }
+        case .encapsulatedSecret(let peer, let result):
+            kind = .encapsulatedSecret
+            body.append(raw: peer.bytes.span)
+            Self.append(result, to: &body) {
+                $0.append($1.ciphertext)
+                $0.append([UInt8](copying: $1.secret.bytes))
+            }
+        case .decapsulatedSecret(let ciphertext, let result):
+            kind = .decapsulatedSecret
+            body.append(ciphertext)
             Self.append(result, to: &body) { $0.append([UInt8](copying: $1.bytes)) }
         }
         return Entry(kind: kind, body: body.bytes)
@@ -44,45 +63,31 @@ enum Answer {
     /// Nil for an entry that is no answer.
     init?(_ entry: Entry) {
         var body = BodyDecoder(entry.body)
-        do throws(BodyDecoder.Malformed) {
+        do throws(Malformed) {
             switch entry.kind {
-            case .randomness:
-                if let error = try Self.error(&body) {
-                    self = .randomness(.failure(error))
-                } else {
-                    self = .randomness(.success(try body.content()))
-                }
-            case .publicKey:
-                if let error = try Self.error(&body) {
-                    self = .publicKey(.failure(error))
-                } else {
-                    self = .publicKey(.success(try body.publicKey()))
-                }
+            case .randomness: self = .randomness(try body.result { body throws(Malformed) in try body.content() })
+            case .publicKey: self = .publicKey(try body.result { body throws(Malformed) in try body.publicKey() })
             case .sharedSecret:
-                let peer = try body.publicKey()
-                if let error = try Self.error(&body) {
-                    self = .sharedSecret(peer: peer, .failure(error))
-                } else {
-                    self = .sharedSecret(peer: peer, .success(try body.secret()))
-                }
+                self = .sharedSecret(
+                    peer: try body.publicKey(), try body.result { body throws(Malformed) in try body.secret() })
+            case .encapsulationKey:
+                self = .encapsulationKey(try body.result { body throws(Malformed) in try body.encapsulationKey() })
+            case .encapsulatedSecret:
+                let peer = try body.encapsulationKey()
+                self = .encapsulatedSecret(
+                    peer: peer,
+                    try body.result { body throws(Malformed) in
+                        EncapsulatedSecret(ciphertext: try body.content(), secret: try body.secret())
+                    })
+            case .decapsulatedSecret:
+                let ciphertext = try body.content()
+                self = .decapsulatedSecret(
+                    ciphertext: ciphertext, try body.result { body throws(Malformed) in try body.secret() })
             default: return nil
             }
             try body.end()
         } catch {
             return nil
-        }
-    }
-
-    /// Nil where a value follows.
-    private static func error(_ body: inout BodyDecoder) throws(BodyDecoder.Malformed) -> CryptoError? {
-        switch try body.number(UInt8.self) {
-        case 0: return nil
-        case 1: return .authenticationFailed
-        case 2: return .invalidPublicKey
-        case 3: return .invalidLength
-        case 4: return .randomFailed
-        case 5: return .backend(try body.number())
-        default: throw BodyDecoder.Malformed()
         }
     }
 }
@@ -97,6 +102,20 @@ extension BodyEncoder {
 }
 
 extension BodyDecoder {
+    mutating func result<Value>(
+        _ value: (inout BodyDecoder) throws(Malformed) -> Value
+    ) throws(Malformed) -> Result<Value, CryptoError> {
+        switch try number(UInt8.self) {
+        case 0: .success(try value(&self))
+        case 1: .failure(.authenticationFailed)
+        case 2: .failure(.invalidPublicKey)
+        case 3: .failure(.invalidLength)
+        case 4: .failure(.randomFailed)
+        case 5: .failure(.backend(try number()))
+        default: throw Malformed()
+        }
+    }
+
     mutating func address() throws(Malformed) -> Address {
         let family = Address.Family(rawValue: try number())
         let (high, low, port) = (try number(UInt64.self), try number(UInt64.self), try number(UInt16.self))
@@ -111,6 +130,12 @@ extension BodyDecoder {
     mutating func publicKey() throws(Malformed) -> PublicKey {
         let encoded = try raw(PublicKey.size)
         guard let key = PublicKey(encoded.span) else { throw Malformed() }
+        return key
+    }
+
+    mutating func encapsulationKey() throws(Malformed) -> EncapsulationKey {
+        let encoded = try raw(EncapsulationKey.size)
+        guard let key = EncapsulationKey(encoded.span) else { throw Malformed() }
         return key
     }
 

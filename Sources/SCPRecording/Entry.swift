@@ -26,11 +26,20 @@ struct Entry: Equatable {
         case randomness = 0x40
         case publicKey
         case sharedSecret
+        case encapsulationKey
+        case encapsulatedSecret
+        case decapsulatedSecret
         // What it gave back.
         case outcome = 0x60
         case end = 0x7f
 
-        var isAnswer: Bool { self == .randomness || self == .publicKey || self == .sharedSecret }
+        var isAnswer: Bool {
+            switch self {
+            case .randomness, .publicKey, .sharedSecret: true
+            case .encapsulationKey, .encapsulatedSecret, .decapsulatedSecret: true
+            default: false
+            }
+        }
     }
 
     /// More than any buffer or message that is reasonable, and what a reader holds at once.

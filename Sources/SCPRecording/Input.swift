@@ -140,7 +140,9 @@ extension Input {
         case .pollDatagram: return .pollDatagram(used: try size(&body), free: try size(&body))
         case .transmitFailed:
             return .transmitFailed(try body.flag() ? .tooLarge(size: try body.integer()) : .unreachable)
-        case .start, .randomness, .publicKey, .sharedSecret, .outcome, .end: return nil
+        case .start, .randomness, .publicKey, .sharedSecret, .encapsulationKey, .encapsulatedSecret,
+            .decapsulatedSecret, .outcome, .end:
+            return nil
         }
     }
 

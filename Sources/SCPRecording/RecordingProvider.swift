@@ -1,7 +1,7 @@
 public import SCP
 
 /// A provider that does what its base does, and has a recorder write down what only the base could give: random bytes,
-/// public keys and shared secrets. Everything else any provider computes again.
+/// public keys and shared secrets, of X25519 and of ML-KEM. Everything else any provider computes again.
 public struct RecordingProvider<Base: CryptoProvider>: CryptoProvider {
     private let base: Base
     private let recorder: SessionRecorder
@@ -23,6 +23,10 @@ public struct RecordingProvider<Base: CryptoProvider>: CryptoProvider {
         let result = Result { () throws(CryptoError) in try base.sharedSecret(key, with: peer) }
         recorder.answer(.sharedSecret(peer: peer, result))
         return try result.get()
+    }
+
+    public var encapsulation: RecordingEncapsulation<Base.Encapsulation>? {
+        base.encapsulation.map { RecordingEncapsulation($0, recorder) }
     }
 
     public func fillRandom(_ bytes: inout MutableSpan<UInt8>) throws(CryptoError) {
@@ -48,11 +52,48 @@ public struct RecordingProvider<Base: CryptoProvider>: CryptoProvider {
     }
 }
 
+/// The ML-KEM of a ``RecordingProvider``.
+public struct RecordingEncapsulation<Base: KeyEncapsulation>: KeyEncapsulation {
+    private let base: Base
+    private let recorder: SessionRecorder
+
+    fileprivate init(_ base: Base, _ recorder: SessionRecorder) {
+        self.base = base
+        self.recorder = recorder
+    }
+
+    public func decapsulationKey(_ seed: Secret) throws(CryptoError) -> Base.DecapsulationKey {
+        try base.decapsulationKey(seed)
+    }
+
+    public func encapsulationKey(of key: Base.DecapsulationKey) throws(CryptoError) -> EncapsulationKey {
+        let result = Result { () throws(CryptoError) in try base.encapsulationKey(of: key) }
+        recorder.answer(.encapsulationKey(result))
+        return try result.get()
+    }
+
+    public func encapsulate(to key: EncapsulationKey) throws(CryptoError) -> EncapsulatedSecret {
+        let result = Result { () throws(CryptoError) in try base.encapsulate(to: key) }
+        recorder.answer(.encapsulatedSecret(peer: key, result))
+        return try result.get()
+    }
+
+    public func decapsulate(
+        _ ciphertext: Span<UInt8>, with key: Base.DecapsulationKey
+    ) throws(CryptoError) -> Secret {
+        let result: Result<Secret, CryptoError>
+        do throws(CryptoError) {
+            result = .success(try base.decapsulate(ciphertext, with: key))
+        } catch {
+            result = .failure(error)
+        }
+        recorder.answer(.decapsulatedSecret(ciphertext: [UInt8](copying: ciphertext), result))
+        return try result.get()
+    }
+}
+
 extension Configuration {
     /// The same configuration with a provider that tells `recorder` what it answers, for a ``RecordedConnection``.
-    ///
-    /// A recording has no place for what ML-KEM gives: the hybrid suites are left out, and a configuration that
-    /// requires one has no suite left, which no connection takes.
     public func recorded(by recorder: SessionRecorder) -> Configuration<RecordingProvider<Provider>> {
         let identity: StaticKey<RecordingProvider<Provider>> =
             switch identity {
@@ -66,7 +107,8 @@ extension Configuration {
         result.accessKey = accessKey
         result.requiresHello = requiresHello
         result.applicationProtocols = applicationProtocols
-        result.suites = suites.filter { !$0.isHybrid }
+        result.suites = suites
+        result.offeredSuite = offeredSuite
         result.limits = limits
         result.timers = timers
         result.rotation = rotation

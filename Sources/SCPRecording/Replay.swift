@@ -11,6 +11,8 @@ public struct Divergence: Error, Equatable, Sendable {
         case publicKey
         /// It asked for a key agreement, or one with another key, that it had not asked for.
         case agreement
+        /// It asked ML-KEM for something, or for something of another key or ciphertext, that it had not asked for.
+        case encapsulation
         /// This many answers of the provider were not asked for.
         case unusedAnswers(Int)
     }
@@ -61,9 +63,10 @@ public struct Replay<Base: RecordProtection>: ~Copyable {
         var reader = recording
         let answers = AnswerList()
         let offset = reader.offset
-        let provider = ReplayProvider(base: base, answers: answers)
         guard let part = try Self.part(&reader, step: 0),
-            let start = Start(part.input, provider: provider, key: AbsentKey())
+            let start = Start(
+                part.input, key: AbsentKey(),
+                provider: { ReplayProvider(base: base, answers: answers, isHybrid: $0) })
         else { throw .recording(.malformed(offset: offset), step: 0) }
         connection = try Self.begin(start, part, answers)
         self.reader = reader

@@ -46,6 +46,15 @@ struct AbsentKey: Sendable {}
 struct ReplayProvider<Base: RecordProtection>: CryptoProvider {
     let base: Base
     let answers: AnswerList
+    /// Nil where the recorded provider had no ML-KEM.
+    let encapsulation: ReplayEncapsulation?
+
+    /// - Parameter isHybrid: whether the recorded provider had ML-KEM.
+    init(base: Base, answers: AnswerList, isHybrid: Bool) {
+        self.base = base
+        self.answers = answers
+        encapsulation = isHybrid ? ReplayEncapsulation(answers: answers) : nil
+    }
 
     func privateKey(_ scalar: Secret) throws(CryptoError) -> AbsentKey { AbsentKey() }
 
@@ -79,5 +88,29 @@ struct ReplayProvider<Base: RecordProtection>: CryptoProvider {
     }
     func expand(_ pseudorandomKey: Span<UInt8>, info: Span<UInt8>, into output: Secret) throws(CryptoError) {
         try base.expand(pseudorandomKey, info: info, into: output)
+    }
+}
+
+/// The ML-KEM of a ``ReplayProvider``.
+struct ReplayEncapsulation: KeyEncapsulation {
+    let answers: AnswerList
+
+    func decapsulationKey(_ seed: Secret) throws(CryptoError) -> AbsentKey { AbsentKey() }
+
+    func encapsulationKey(of key: AbsentKey) throws(CryptoError) -> EncapsulationKey {
+        try answers.take(.encapsulation) { if case .encapsulationKey(let result) = $0 { result } else { nil } }
+    }
+
+    func encapsulate(to key: EncapsulationKey) throws(CryptoError) -> EncapsulatedSecret {
+        try answers.take(.encapsulation) { answer in
+            if case .encapsulatedSecret(key, let result) = answer { result } else { nil }
+        }
+    }
+
+    func decapsulate(_ ciphertext: Span<UInt8>, with key: AbsentKey) throws(CryptoError) -> Secret {
+        let ciphertext = [UInt8](copying: ciphertext)
+        return try answers.take(.encapsulation) { answer in
+            if case .decapsulatedSecret(ciphertext, let result) = answer { result } else { nil }
+        }
     }
 }

@@ -12,6 +12,7 @@ enum Settings {
             $0.append($1.remote)
             $0.append($1.connectionID)
         }
+        body.append(configuration.provider.encapsulation != nil)
         let external: PublicKey? = if case .external(let key) = configuration.identity { key } else { nil }
         body.append(optional: external) { $0.append(raw: $1.bytes.span) }
         append(configuration.identityPolicy, to: &body)
@@ -22,6 +23,7 @@ enum Settings {
         body.append(UInt32(clamping: configuration.applicationProtocols.count))
         for name in configuration.applicationProtocols { body.append(name.bytes) }
         body.append(configuration.suites.map(\.rawValue))
+        body.append(optional: configuration.offeredSuite) { $0.append($1.rawValue) }
         let limits = configuration.limits
         for limit in [
             limits.frameLimit, limits.messageLimit, limits.connectionCredit, limits.channelCredit, limits.channels,
@@ -89,9 +91,11 @@ struct Start<Provider: CryptoProvider> {
     let path: StartPath?
     let configuration: Configuration<Provider>
 
-    /// - Parameter key: stands for the private key, where that was here.
+    /// - Parameters:
+    ///   - key: stands for the private key, where that was here.
+    ///   - provider: is told whether the recorded one had ML-KEM.
     /// - Returns: nil when the entry is no start.
-    init?(_ entry: Entry, provider: Provider, key: Provider.PrivateKey) {
+    init?(_ entry: Entry, key: Provider.PrivateKey, provider: (_ isHybrid: Bool) -> Provider) {
         guard entry.kind == .start else { return nil }
         var body = BodyDecoder(entry.body)
         do throws(BodyDecoder.Malformed) {
@@ -100,6 +104,7 @@ struct Start<Provider: CryptoProvider> {
             path =
                 try body.flag()
                 ? StartPath(remote: try body.address(), connectionID: try body.content()) : nil
+            let provider = provider(try body.flag())
             let external = try body.flag() ? try body.publicKey() : nil
             var configuration = Configuration(
                 provider: provider, identity: external.map { .external($0) } ?? .held(key),
@@ -148,9 +153,14 @@ struct Start<Provider: CryptoProvider> {
         }
         configuration.suites = []
         for octet in try body.content() {
-            guard let suite = Suite(rawValue: octet) else { throw BodyDecoder.Malformed() }
-            configuration.suites.append(suite)
+            configuration.suites.append(try suite(octet))
         }
+        configuration.offeredSuite = try body.flag() ? try suite(try body.number()) : nil
+    }
+
+    private static func suite(_ octet: UInt8) throws(BodyDecoder.Malformed) -> Suite {
+        guard let suite = Suite(rawValue: octet) else { throw BodyDecoder.Malformed() }
+        return suite
     }
 
     private static func parseNumbers(

@@ -8,12 +8,18 @@ public import SCP
 public struct ForgeableProvider: CryptoProvider {
     private let generator: SeededGenerator
     private let isKeyed: Bool
+    /// As worthless as the rest.
+    public let encapsulation: ForgeableEncapsulation?
 
-    /// - Parameter isKeyed: whether tags depend on keys, so that only who has them can forge: for attackers that have
-    ///   none, and for what comes back to its sender. Still nothing against one who computes.
-    public init(seed: UInt64, isKeyed: Bool = false) {
-        generator = SeededGenerator(seed: seed)
+    /// - Parameters:
+    ///   - isKeyed: whether tags depend on keys, so that only who has them can forge: for attackers that have none, and
+    ///     for what comes back to its sender. Still nothing against one who computes.
+    ///   - isHybrid: whether there is something in the place of ML-KEM-768, so that sessions are hybrid.
+    public init(seed: UInt64, isKeyed: Bool = false, isHybrid: Bool = false) {
+        let generator = SeededGenerator(seed: seed)
+        self.generator = generator
         self.isKeyed = isKeyed
+        encapsulation = isHybrid ? ForgeableEncapsulation(generator) : nil
     }
 
     // MARK: Key agreement: shared(a, B) = shared(b, A), and nothing more is asked of it.
@@ -154,7 +160,7 @@ extension ForgeableProvider {
 }
 
 /// A fast mixing of bytes into 32: no hash function, only something whose values differ.
-private struct Mixer {
+struct Mixer {
     private(set) var state: UInt64
 
     init(seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 | 1 }

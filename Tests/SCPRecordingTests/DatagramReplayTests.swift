@@ -1,5 +1,6 @@
 import SCP
 import SCPGcrypt
+import SCPRepeatableMLKEM
 import SCPSimulation
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
 
 /// Two recorded ends on a simulated network that loses, delays and repeats datagrams.
 private struct RecordedDatagrams: ~Copyable {
-    typealias End = RecordedConnection<RecordingProvider<GcryptProvider>>
+    typealias End = RecordedConnection<RecordingProvider<RepeatableProvider<GcryptProvider>>>
 
     let addresses = [Address(ipv4: 0x0a00_0001, port: 40_000), Address(ipv6: 1, 2, port: 4_000)]
     private var ends: [Box]
@@ -21,8 +22,8 @@ private struct RecordedDatagrams: ~Copyable {
         init(_ end: consuming End) { self.end = end }
     }
 
-    init(_ sinks: [Memory], loss: Chance) throws {
-        let provider = try GcryptProvider()
+    init(_ sinks: [Memory], loss: Chance, isHybrid: Bool = false) throws {
+        let provider = RepeatableProvider(try GcryptProvider(), seed: 11, isHybrid: isHybrid)
         let keys = try (0..<2).map { _ in try provider.privateKey(provider.randomSecret(count: 32)) }
         var boxes: [Box] = []
         for side in 0..<2 {
@@ -90,11 +91,12 @@ private struct RecordedDatagrams: ~Copyable {
 
 struct DatagramReplayTests {
     /// Losses, repetitions, probes and rotations: all of it comes again.
-    @Test func aSessionOnDatagrams() throws {
+    @Test(arguments: [false, true])
+    func aSessionOnDatagrams(isHybrid: Bool) throws {
         let provider = try GcryptProvider()
         let sinks = [Memory(), Memory()]
         let said = try {
-            var pair = try RecordedDatagrams(sinks, loss: Chance(1, in: 10))
+            var pair = try RecordedDatagrams(sinks, loss: Chance(1, in: 10), isHybrid: isHybrid)
             pair.run(for: .seconds(3))
             for number in 0..<60 as Range<UInt8> {
                 for side in 0..<2 {
@@ -127,6 +129,10 @@ struct DatagramReplayTests {
             #expect(again == said[side])
             #expect(again.messages.count > 100)
             #expect(again.events.contains { if case .rotated = $0 { true } else { false } })
+            let kinds = try Parts(sinks[side].bytes).entries.map(\.kind)
+            let exchanges = kinds.count { $0 == .decapsulatedSecret || $0 == .encapsulatedSecret }
+            // The handshake's, and that of a rotation at least.
+            #expect(isHybrid ? exchanges >= 2 : exchanges == 0)
         }
         #expect(said[0].events.last == .closed(.clean))
     }

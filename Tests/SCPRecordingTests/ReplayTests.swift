@@ -28,9 +28,10 @@ struct ReplayTests {
         return (said, steps)
     }
 
-    @Test(arguments: 0..<2)
-    func aWholeSession(side: Int) throws {
-        let session = try RecordedSession.whole()
+    /// With two rotations, one asked for by each end; in suite 0x82 ML-KEM takes part in all of it.
+    @Test(arguments: 0..<2, [false, true])
+    func aWholeSession(side: Int, isHybrid: Bool) throws {
+        let session = try RecordedSession.whole(isHybrid: isHybrid)
         let (said, steps) = try replay(session.recordings[side])
         #expect(said == session.said[side])
         #expect(steps > 100)
@@ -38,6 +39,12 @@ struct ReplayTests {
         #expect(said.messages.count >= 8)
         #expect(said.events.contains(.rotated(epoch: 3)))
         #expect(said.events.contains { if case .closed(let closure) = $0 { closure.isOrderly } else { false } })
+        // A key pair for each exchange that this end began, which was then decapsulated, and a secret for each other.
+        let kinds = try Parts(session.recordings[side]).entries.map(\.kind)
+        let count = { kind in kinds.count { $0 == kind } }
+        let begun = isHybrid ? (side == 0 ? 2 : 1) : 0
+        #expect(count(.encapsulationKey) == begun && count(.decapsulatedSecret) == begun)
+        #expect(count(.encapsulatedSecret) == (isHybrid ? 3 - begun : 0))
         if side == 1 {
             #expect(said.events.contains { if case .agreementNeeded = $0 { true } else { false } })
             #expect(said.events.contains { if case .identityPending = $0 { true } else { false } })
@@ -56,15 +63,18 @@ struct ReplayTests {
     }
 
     /// A byte of what an engine was given, asked its provider for, or gave back, is another: the replay says where.
-    @Test(arguments: 0..<2)
-    func aChangedByte(side: Int) throws {
-        let parts = try Parts(try RecordedSession.short().recordings[side])
+    @Test(arguments: 0..<2, [false, true])
+    func aChangedByte(side: Int, isHybrid: Bool) throws {
+        let parts = try Parts(try RecordedSession.short(isHybrid: isHybrid).recordings[side])
         var tried = 0
         for index in parts.entries.indices {
             let entry = parts.entries[index]
             // Not the random bytes of a private key, which are used nowhere but in what was recorded, nor our own
             // public key where it is only compared.
-            guard [.receive, .sharedSecret, .outcome].contains(entry.kind) else { continue }
+            let kinds: [Entry.Kind] = [
+                .receive, .sharedSecret, .outcome, .encapsulationKey, .encapsulatedSecret, .decapsulatedSecret,
+            ]
+            guard kinds.contains(entry.kind) else { continue }
             tried += 1
             var changed = parts
             changed.entries[index].body[entry.body.count - 1] ^= 1
@@ -149,6 +159,40 @@ struct ReplayTests {
         if case .randomness(.success(let bytes)) = Answer(entry) { bytes.count } else { nil }
     }
 
+    /// A changed suite, key or ciphertext asks ML-KEM for something else than was recorded.
+    @Test func anotherEncapsulation() throws {
+        let recordings = try RecordedSession.short(isHybrid: true).recordings
+        for (side, kind, place) in [
+            (0, Entry.Kind.encapsulationKey, 600), (0, .decapsulatedSecret, 600), (1, .encapsulatedSecret, 600),
+        ] {
+            var parts = try Parts(recordings[side])
+            let index = try #require(parts.entries.firstIndex { $0.kind == kind })
+            parts.entries.remove(at: index)
+            guard case .diverged(let missing) = ending(of: parts.bytes, provider) else {
+                Issue.record("no divergence without \(kind)")
+                continue
+            }
+            #expect(missing.step == parts.step(of: index) && missing.difference == .encapsulation)
+            guard kind != .encapsulationKey else { continue }
+            parts = try Parts(recordings[side])
+            parts.entries[index].body[place] ^= 1
+            guard case .diverged(let other) = ending(of: parts.bytes, provider) else {
+                Issue.record("no divergence with another \(kind)")
+                continue
+            }
+            #expect(other.step == parts.step(of: index) && other.difference == .encapsulation)
+        }
+    }
+
+    /// A configuration that wants ML-KEM of a provider without it is refused again.
+    @Test func aSuiteThatCannotBe() throws {
+        let memory = [Memory(), Memory()]
+        #expect(throws: ConfigurationError.suites) {
+            _ = try RecordedPair((memory[0].recorder, memory[1].recorder)) { first, _ in first.use(.require) }
+        }
+        #expect(ending(of: memory[0].bytes, provider) == .notStarted(.suites))
+    }
+
     /// Another engine - here one whose hash is another - is not the one that was recorded.
     @Test func anotherEngineDiverges() throws {
         let recording = try RecordedSession.short().recordings[0]
@@ -185,8 +229,7 @@ struct ReplayTests {
         ]
         for (number, policy) in policies.enumerated() {
             var settings = Configuration(provider: provider, identity: .external(key), identityPolicy: policy)
-            // What is not recorded is the provider, the private key, and which of the suites is offered, since
-            // recordings have one; whatever is added to a configuration must be.
+            // What is not recorded is the provider and the private key; whatever is added to a configuration must be.
             #expect(Mirror(reflecting: settings).children.count == 16)
             #expect(Mirror(reflecting: settings.limits).children.count == 8)
             #expect(Mirror(reflecting: settings.timers).children.count == 6)
@@ -197,6 +240,7 @@ struct ReplayTests {
             settings.requiresHello = [.accessKey, .staticKey]
             settings.applicationProtocols = ["one", "another"]
             settings.suites = [.hybridPSK, .classicPSK]
+            settings.offeredSuite = number % 2 == 0 ? .classicPSK : nil
             settings.limits.frameLimit = 2_048
             settings.limits.messageLimit = 1_001
             settings.limits.connectionCredit = 1_002
@@ -220,7 +264,10 @@ struct ReplayTests {
             settings.allowsSelfConnection = true
             let entry = Settings.entry(.responder, settings, at: Instant(nanoseconds: 15))
             let start = try #require(
-                Start(entry, provider: provider, key: try provider.privateKey(provider.randomSecret(count: 32))))
+                Start(entry, key: try provider.privateKey(provider.randomSecret(count: 32))) { isHybrid in
+                    #expect(!isHybrid)
+                    return provider
+                })
             #expect(start.role == .responder && start.now == Instant(nanoseconds: 15))
             #expect(Settings.entry(.responder, start.configuration, at: start.now) == entry)
             #expect(start.configuration.limits == settings.limits && start.configuration.timers == settings.timers)

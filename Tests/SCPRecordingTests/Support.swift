@@ -1,6 +1,8 @@
 import Foundation
 import SCP
 import SCPGcrypt
+import SCPRepeatableMLKEM
+import SCPSimulation
 import Synchronization
 
 @testable import SCPRecording
@@ -16,8 +18,10 @@ final class Memory: Sendable {
 
 /// Two recorded ends with real keys, joined by memory, and what each of them said, written down by the test itself.
 struct RecordedPair: ~Copyable {
-    typealias End = RecordedConnection<RecordingProvider<GcryptProvider>>
-    typealias Settings = Configuration<GcryptProvider>
+    /// Has ML-KEM where a test wants it.
+    typealias Provider = RepeatableProvider<GcryptProvider>
+    typealias End = RecordedConnection<RecordingProvider<Provider>>
+    typealias Settings = Configuration<Provider>
 
     /// What came out of an end, in order.
     struct Said: Equatable {
@@ -26,8 +30,8 @@ struct RecordedPair: ~Copyable {
         var messages: [[UInt8]] = []
     }
 
-    let provider: GcryptProvider
-    let responderKey: GcryptProvider.PrivateKey
+    let provider: Provider
+    let responderKey: Provider.PrivateKey
     var initiator: End
     var responder: End
     var now = Instant(nanoseconds: 5_000)
@@ -42,10 +46,10 @@ struct RecordedPair: ~Copyable {
     var whileReading: () -> Void = {}
 
     init(
-        _ sinks: (SessionRecorder, SessionRecorder),
+        _ sinks: (SessionRecorder, SessionRecorder), isHybrid: Bool = false,
         _ change: (inout Settings, inout Settings) throws -> Void = { _, _ in }
     ) throws {
-        let provider = try GcryptProvider()
+        let provider = Provider(try GcryptProvider(), seed: 7, isHybrid: isHybrid)
         let now = Instant(nanoseconds: 5_000)
         let initiatorKey = try provider.privateKey(provider.randomSecret(count: 32))
         let responderKey = try provider.privateKey(provider.randomSecret(count: 32))
@@ -156,12 +160,13 @@ struct RecordedSession: Sendable {
     let recordings: [[UInt8]]
 
     private init(
+        isHybrid: Bool = false,
         _ change: (inout RecordedPair.Settings, inout RecordedPair.Settings) throws -> Void = { _, _ in },
         _ body: (inout RecordedPair) throws -> Void
     ) throws {
         let sinks = [Memory(), Memory()]
         said = try {
-            var pair = try RecordedPair((sinks[0].recorder, sinks[1].recorder), change)
+            var pair = try RecordedPair((sinks[0].recorder, sinks[1].recorder), isHybrid: isHybrid, change)
             try body(&pair)
             return pair.said
         }()
@@ -169,9 +174,9 @@ struct RecordedSession: Sendable {
     }
 
     /// Everything that a session can have, with a pre-shared key, a key that is elsewhere and a decision from outside.
-    static func whole() throws -> RecordedSession {
+    static func whole(isHybrid: Bool = false) throws -> RecordedSession {
         let psk = try GcryptProvider().randomSecret(count: 32)
-        return try RecordedSession { first, second in
+        return try RecordedSession(isHybrid: isHybrid) { first, second in
             first.usePresharedKeys(.common(psk))
             second.usePresharedKeys(.common(psk))
             first.rotation.mode = .authenticated
@@ -224,8 +229,8 @@ struct RecordedSession: Sendable {
     }
 
     /// A session with one message, so that every bit of its recording can be tried.
-    static func short() throws -> RecordedSession {
-        try RecordedSession { pair in
+    static func short(isHybrid: Bool = false) throws -> RecordedSession {
+        try RecordedSession(isHybrid: isHybrid) { pair in
             pair.settle()
             _ = try pair.initiator.send([1, 2, 3].span, at: pair.now)
             pair.settle()

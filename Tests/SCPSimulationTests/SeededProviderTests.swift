@@ -4,6 +4,8 @@ import SCPSimulation
 import Testing
 
 @Suite struct SeededProviderTests {
+    private typealias Seeded = SeededProvider<GcryptProvider, NoKeyEncapsulation>
+
     /// Every byte that both sides of a session write.
     private func trace(seed: UInt64) throws -> [UInt8] {
         let provider = SeededProvider(try GcryptProvider(), seed: seed)
@@ -14,7 +16,7 @@ import Testing
             responder: Configuration(provider: provider, identity: second, identityPolicy: .anyone))
         var bytes: [UInt8] = []
         for round in 0..<8 {
-            let end: Pipe<SeededProvider<GcryptProvider, NoKeyEncapsulation>>.End = round % 2 == 0 ? .initiator : .responder
+            let end: Pipe<Seeded>.End = round % 2 == 0 ? .initiator : .responder
             if round == 4 {
                 let text = Array("the same words".utf8)
                 _ = try pipe.initiator.send(text.span, at: pipe.now)

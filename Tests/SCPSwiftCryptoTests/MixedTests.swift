@@ -1,6 +1,7 @@
 #if SwiftCrypto
 import SCP
 import SCPGcrypt
+import SCPRepeatableMLKEM
 import SCPSwiftCrypto
 import Testing
 
@@ -22,6 +23,21 @@ struct MixedTests {
         let mixed = try CombinedProvider(agreement: GcryptProvider(), protection: SwiftCryptoProvider())
         try Duet.play(mixed, GcryptProvider(), firstInitiates: initiates)
     }
+
+    // [SCP-HS-2] [SCP-ROT-22]
+    @Test(arguments: [false, true])
+    func hybridSwiftCryptoWithMixed(initiates: Bool) throws {
+        let mixed = try CombinedProvider(agreement: SwiftCryptoProvider(), protection: GcryptProvider())
+        try Duet.play(SwiftCryptoProvider(), mixed, .require, firstInitiates: initiates)
+    }
+
+    /// Two implementations of ML-KEM in one session.
+    // [SCP-HS-2] [SCP-ROT-22]
+    @Test(arguments: [false, true])
+    func hybridSwiftCryptoWithTheRepeatable(initiates: Bool) throws {
+        let other = RepeatableProvider(try GcryptProvider(), seed: 5, isHybrid: true)
+        try Duet.play(SwiftCryptoProvider(), other, .require, firstInitiates: initiates)
+    }
 }
 
 /// A whole session between engines with different providers: handshake, messages both ways through rotations asked for
@@ -31,20 +47,24 @@ private struct Duet<First: CryptoProvider, Second: CryptoProvider>: ~Copyable {
     var second: Connection<Second>
     var now = Instant.zero
 
-    static func play(_ first: First, _ second: Second, firstInitiates: Bool) throws {
+    static func play(
+        _ first: First, _ second: Second, _ policy: HybridPolicy = .classic, firstInitiates: Bool
+    ) throws {
         let firstKey = try first.privateKey(first.randomSecret(count: 32))
         let secondKey = try second.privateKey(second.randomSecret(count: 32))
         var ours = Configuration(
             provider: first, identity: firstKey, identityPolicy: .pinned(try second.publicKey(of: secondKey)))
-        let theirs = Configuration(
+        var theirs = Configuration(
             provider: second, identity: secondKey, identityPolicy: .allowed([try first.publicKey(of: firstKey)]))
-        // libgcrypt has no ML-KEM.
-        ours.use(.classic)
+        ours.use(policy)
+        theirs.use(policy)
         var duet = try Duet(
             first: Connection(firstInitiates ? .initiator : .responder, ours, at: .zero),
             second: Connection(firstInitiates ? .responder : .initiator, theirs, at: .zero))
         try duet.settle()
         #expect(duet.first.state == .established && duet.second.state == .established)
+        let suites = [duet.first.negotiatedSuite, duet.second.negotiatedSuite]
+        #expect(suites == (policy == .classic ? [.classic, .classic] : [.hybrid, .hybrid]))
         for round in 0..<12 { try duet.exchange(round) }
         #expect(duet.first.statistics.epoch >= 4)
         #expect(duet.first.statistics.epoch == duet.second.statistics.epoch)

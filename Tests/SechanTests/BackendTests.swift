@@ -68,10 +68,11 @@ import Testing
             ("mixed", "require", "mixed", "require", "XXhfs_25519+MLKEM768"),
             ("gcrypt", "prefer", "mixed", "prefer", "XX_25519"), ("mixed", "classic", "mixed", "prefer", "XX_25519"),
             ("mixed", "require", "mixed", "classic", nil), ("mixed", "classic", "mixed", "require", nil),
-        ] as [(String, String, String, String, String?)])
-    func hybridPolicies(server: String, offered: String, client: String, wanted: String, suite: String?) async throws {
+        ] as [(String, String, String, String, String?)], ["tcp://127.0.0.1:0", "udp://127.0.0.1:0"])
+    func hybridPolicies(case names: (String, String, String, String, String?), place: String) async throws {
+        let (server, offered, client, wanted, suite) = names
         let users = try await Users()
-        let listener = try await users.listen("--echo", "--backend", server, "--hybrid", offered)
+        let listener = try await users.listen("--echo", "--backend", server, "--hybrid", offered, at: place)
         let outcome = try await users.connect(
             listener.address, "--message", "Hello", "--json", "--backend", client, "--hybrid", wanted)
         if let suite {
@@ -81,6 +82,20 @@ import Testing
             #expect(outcome.status == 76)
             #expect(outcome.errors.contains("UNSUPPORTED_SUITE"))
         }
+        #expect(try await listener.end().status == 0)
+    }
+
+    /// A hybrid session is written down, and done again by a backend that has no ML-KEM.
+    @Test func hybridSessionsAreRecorded() async throws {
+        let users = try await Users()
+        let listener = try await users.listen("--echo", "--backend", "mixed")
+        let path = users.sandbox.path("recording")
+        let outcome = try await users.connect(
+            listener.address, "-m", "one", "--backend", "mixed", "--hybrid", "require", "--record", path)
+        #expect(outcome.status == 0)
+        let replay = try await users.run("client", "replay", path, "--json", "--backend", "gcrypt")
+        #expect(replay.status == 0)
+        #expect(try replay.records().first?["messagesReceived"] as? Int == 1)
         #expect(try await listener.end().status == 0)
     }
 

@@ -112,15 +112,6 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
         return suites.drop { $0 != offered }.dropFirst().first { error.alternatives.contains($0.rawValue) }
     }
 
-    /// Without the hybrid suites, whose rotations do not fit one datagram and are not cut into pieces yet. Where they
-    /// are required nothing is left, which `validate` refuses.
-    var onDatagrams: Configuration {
-        var result = self
-        result.suites.removeAll(where: \.isHybrid)
-        if offeredSuite?.isHybrid == true { result.offeredSuite = nil }
-        return result
-    }
-
     /// Throws when the values contradict each other or the protocol.
     func validate() throws(ConfigurationError) {
         if let problem = limits.problem { throw problem }

@@ -84,14 +84,15 @@ extension Connection {
     // [SCP-TIME-1] [SCP-TIME-2]
     private mutating func handshakeExpired() {
         timers.handshake = nil
+        // What came and was dropped says more than that nothing better came. [SCP-DGRAM-13]
+        let code = link?.handshake.failure ?? .handshakeTimeout
         switch state {
-        case .waiting: end(.failed(ConnectionError(.handshakeTimeout, origin: .local, position: position)))
+        case .waiting: end(.failed(ConnectionError(code, origin: .local, position: position)))
         case .deciding: fail(locally: .decisionTimeout)
         // [SCP-TIME-18]
         case .agreeing: fail(locally: .keyUnavailable)
         case .unconfirmed: end(.failed(ConnectionError(.handshakeUnconfirmed, origin: .local, position: position)))
-        case .awaitingInit, .halfOpen:
-            end(.failed(ConnectionError(.handshakeTimeout, origin: .local, position: position)))
+        case .awaitingInit, .halfOpen: end(.failed(ConnectionError(code, origin: .local, position: position)))
         default: break
         }
     }

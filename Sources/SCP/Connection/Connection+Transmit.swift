@@ -73,9 +73,10 @@ extension Connection {
         try startRotationIfDue()
         // [SCP-ROT-5]
         if let message = owedRotation {
-            let needed = FrameHeader.overhead + message.plaintext.count
+            let plaintext = message.plaintext
+            let needed = FrameHeader.overhead + plaintext.count
             guard output.freeCapacity >= needed else { return wrote ? .wrote : .outputFull(needed: needed) }
-            try writeRotation(message, to: &output)
+            try writeRotation(message, plaintext, to: &output)
             wrote = true
         }
         guard wantsDataFrame else { return wrote ? .wrote : .nothing }
@@ -103,18 +104,22 @@ extension Connection {
         acknowledgements.didAcknowledge()
     }
 
-    // [SCP-ROT-5]
+    /// Writes the next piece of our request or answer, on streams all of it.
+    /// [SCP-ROT-5] [SCP-ROT-23]
     mutating func writeRotation(
-        _ message: OwedRotation, to output: inout OutputSpan<UInt8>
+        _ message: OwedRotation, _ plaintext: [UInt8], to output: inout OutputSpan<UInt8>
     ) throws(Violation) {
         // [SCP-FRAME-11]
         guard phase.withKeys({ $0.allowsOrdinaryFrame }) == true else { throw Violation(.keyLimitReached) }
         let start = output.count
         output.append(zeros: FrameHeader.size)
-        output.append(message.plaintext)
+        output.append(plaintext)
         let counter = try seal(&output, from: start, type: message.type)
-        owedRotation = nil
-        link?.recovery.note(.rotation)
+        var message = message
+        let piece = message.didWrite()
+        link?.recovery.note(.rotation(piece: piece))
+        link?.rotation = message
+        owedRotation = message.isWritten ? nil : message
         didSendEliciting(counter)
     }
 

@@ -153,7 +153,6 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
         _ role: Role, _ configuration: Configuration<Provider>, to remote: Address, connectionID: [UInt8] = [],
         at now: Instant
     ) throws(ConfigurationError) {
-        let configuration = configuration.onDatagrams
         let begun = try Self.begin(role, configuration, isStream: false)
         let own = Array(connectionID.prefix(DatagramPrefix.maximumConnectionID))
         var link = DatagramLink<Provider>(remote: remote, ownConnectionID: own)

@@ -9,8 +9,8 @@ enum SentRecord: Equatable {
     case cancel(Channel, message: UInt64, charge: UInt64, code: ErrorCode)
     case refuse(Channel, message: UInt64, code: ErrorCode)
     case finish
-    /// The request or answer of a rotation, as long as it is alive.
-    case rotation
+    /// A piece of the request or answer of a rotation, as long as that is alive.
+    case rotation(piece: Int)
 }
 
 /// One frame that was sent in a datagram.

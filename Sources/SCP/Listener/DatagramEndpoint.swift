@@ -73,7 +73,6 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
         _ configuration: Configuration<Provider>, settings: DatagramEndpointSettings = DatagramEndpointSettings(),
         at now: Instant
     ) throws(ConfigurationError) {
-        let configuration = configuration.onDatagrams
         try configuration.validate()
         do throws(CryptoError) {
             cookies = try CookieKeys(configuration.provider, at: now)

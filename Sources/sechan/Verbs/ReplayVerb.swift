@@ -117,6 +117,7 @@ extension Divergence.Difference {
         case .randomness(let count): "the engine wants \(count) random bytes"
         case .publicKey: "the engine wants a public key"
         case .agreement: "the engine wants another key agreement"
+        case .encapsulation: "the engine wants something else of ML-KEM"
         case .unusedAnswers(let count): "the engine asked its provider \(count) times less"
         }
     }

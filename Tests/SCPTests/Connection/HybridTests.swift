@@ -11,19 +11,6 @@ private typealias End = Pipe<Repeatable>.End
 
 /// Suites 0x02 and 0x82: X25519 with ML-KEM-768, in the handshake and in rotation.
 struct HybridTests {
-    /// Two ends that pin each other, with providers of which either may lack ML-KEM.
-    private func ends(_ seed: UInt64, initiatorHas: Bool = true, responderHas: Bool = true) throws -> [Settings] {
-        let base = try GcryptProvider()
-        let providers = [
-            Repeatable(base, seed: seed, isHybrid: initiatorHas), Repeatable(base, seed: ~seed, isHybrid: responderHas),
-        ]
-        let keys = try providers.map { try $0.privateKey($0.randomSecret(count: 32)) }
-        let publicKeys = try keys.map { try base.publicKey(of: $0) }
-        return (0..<2).map {
-            Settings(provider: providers[$0], identity: keys[$0], identityPolicy: .pinned(publicKeys[1 - $0]))
-        }
-    }
-
     private func pipe(_ ends: [Settings]) throws -> Pipe<Repeatable> {
         try Pipe(initiator: ends[0], responder: ends[1])
     }
@@ -48,7 +35,7 @@ struct HybridTests {
     // [SCP-HS-2] "`-> e, e1`, `<- e, ee, ekem1, s, es`, `-> s, se`" [SCP-ITEM-3]
     @Test(arguments: [false, true])
     func handshake(usesPSK: Bool) throws {
-        var ends = try ends(1)
+        var ends = try HybridFixture.ends(1)
         if usesPSK {
             let secret = try ends[0].provider.randomSecret(count: 32)
             for index in ends.indices { ends[index].usePresharedKeys(.common(secret)) }
@@ -74,7 +61,7 @@ struct HybridTests {
     // [SCP-ROT-22] "T MUST be 1,248 in INIT and 1,152 in RESPONSE" [SCP-ROT-6]
     @Test(arguments: [RotationMode.ephemeral, .authenticated], [false, true])
     func rotation(mode: RotationMode, responderAsks: Bool) throws {
-        var ends = try ends(2)
+        var ends = try HybridFixture.ends(2)
         for index in ends.indices { ends[index].rotation.mode = mode }
         var pipe = try pipe(ends)
         pipe.settle()
@@ -111,7 +98,7 @@ struct HybridTests {
     func everyPairOfPolicies(initiator: Int, responder: Int) throws {
         let (wanted, initiatorHas) = Self.policies[initiator]
         let (offered, responderHas) = Self.policies[responder]
-        var ends = try ends(3, initiatorHas: initiatorHas, responderHas: responderHas)
+        var ends = try HybridFixture.ends(3, initiatorHas: initiatorHas, responderHas: responderHas)
         ends[0].use(wanted)
         ends[1].use(offered)
         let ours = wanted == .prefer && !initiatorHas ? .classic : wanted
@@ -138,7 +125,7 @@ struct HybridTests {
     /// Somebody on the path has said that the responder has no hybrid suite, which it has.
     // [SCP-ITEM-28]
     @Test func downgradeIsDetected() throws {
-        var ends = try ends(4)
+        var ends = try HybridFixture.ends(4)
         ends[0].offeredSuite = .classic
         var pipe = try pipe(ends)
         pipe.settle()
@@ -149,7 +136,7 @@ struct HybridTests {
 
     /// A hybrid suite without ML-KEM, and an offer that is not in the list.
     @Test func impossibleConfigurationsAreRefused() throws {
-        var ends = try ends(5, initiatorHas: false)
+        var ends = try HybridFixture.ends(5, initiatorHas: false)
         #expect(ends[0].suites == [.classic] && ends[1].suites == [.hybrid, .classic])
         ends[0].use(.require)
         #expect(throws: ConfigurationError.suites) { _ = try Connection(.initiator, ends[0], at: .zero) }
@@ -160,25 +147,12 @@ struct HybridTests {
         #expect(ends[1].suites == [.hybridPSK])
     }
 
-    /// Datagrams have the classic suite only, and never instead of a hybrid one that is required.
-    @Test func datagramsAreClassic() throws {
-        var ends = try ends(7)
-        var pair = try DatagramPair(initiator: ends[0], responder: ends[1])
-        pair.run(for: .seconds(5))
-        #expect(pair.initiator.negotiatedSuite == .classic && pair.responder.negotiatedSuite == .classic)
-        ends[0].use(.require)
-        #expect(throws: ConfigurationError.suites) { _ = try DatagramEndpoint(ends[0], at: .zero) }
-        #expect(throws: ConfigurationError.suites) {
-            _ = try DatagramPair(initiator: ends[0], responder: ends[1])
-        }
-    }
-
     /// Any byte of the encapsulation key in M1 changed, and of the ciphertext in M2: nobody has a session. The frames'
     /// own HMAC is a checksum here, so it is made anew.
     // [SCP-HS-2]
     @Test(arguments: [0, 32, 700, 1_215])
     func damagedKeys(place: Int) throws {
-        var ends = try ends(6)
+        var ends = try HybridFixture.ends(6)
         for index in ends.indices { ends[index].responderKey = nil }
         for end in [End.initiator, .responder] {
             var pipe = try pipe(ends)

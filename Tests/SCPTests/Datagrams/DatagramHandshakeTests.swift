@@ -258,7 +258,7 @@ struct DatagramHandshakeTests {
             Issue.record("no end")
             return
         }
-        #expect(error.code == .handshakeTimeout)
+        #expect(error.code == .identityRejected)
     }
 
     /// Scenario 20. [SCP-DGRAM-27]

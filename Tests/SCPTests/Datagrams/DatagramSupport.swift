@@ -35,10 +35,10 @@ extension Fixture {
 
     /// Both sides with the forgeable provider, which lets a test open what it sees.
     static func forgeable(
-        seed: UInt64 = 1, conditions: LinkConditions = .plain,
+        seed: UInt64 = 1, isHybrid: Bool = false, conditions: LinkConditions = .plain,
         _ change: (inout Configuration<ForgeableProvider>, inout Configuration<ForgeableProvider>) -> Void = { _, _ in }
     ) throws -> DatagramPair<ForgeableProvider> {
-        let provider = ForgeableProvider(seed: seed)
+        let provider = ForgeableProvider(seed: seed, isHybrid: isHybrid)
         let keys = try (0..<2).map { number in
             try provider.privateKey(Secret(copying: [UInt8](repeating: UInt8(number + 1), count: 32).span))
         }

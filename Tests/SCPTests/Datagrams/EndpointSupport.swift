@@ -4,16 +4,18 @@ import Testing
 
 @testable import SCP
 
+typealias Town = SimulatedTown<GcryptProvider>
+
 /// Endpoints on one simulated network.
-final class Town {
+final class SimulatedTown<Provider: CryptoProvider> {
     final class House {
         let address: Address
-        var endpoint: DatagramEndpoint<GcryptProvider>
+        var endpoint: DatagramEndpoint<Provider>
         var events: [(connection: ConnectionHandle, event: Event)] = []
         var sentBytes = 0
         var sent = 0
 
-        init(_ address: Address, _ endpoint: consuming DatagramEndpoint<GcryptProvider>) {
+        init(_ address: Address, _ endpoint: consuming DatagramEndpoint<Provider>) {
             self.address = address
             self.endpoint = endpoint
         }
@@ -36,7 +38,7 @@ final class Town {
     }
 
     func add(
-        _ address: Address, _ configuration: Configuration<GcryptProvider>,
+        _ address: Address, _ configuration: Configuration<Provider>,
         _ settings: DatagramEndpointSettings = .init()
     ) throws -> House {
         let house = House(address, try DatagramEndpoint(configuration, settings: settings, at: now))

@@ -8,14 +8,15 @@ import Testing
 @Suite("A hostile peer on datagrams")
 struct HostileDatagramTests {
     /// An established session that one side is attacked in.
-    private struct Attack: ~Copyable {
+    struct Attack: ~Copyable {
         let victim: Int
         var pair: DatagramPair<ForgeableProvider>
         private var counter: UInt64 = 1_000
-        private let sent = Notes<[UInt8]>()
+        /// What the victim sends.
+        let sent = Notes<[UInt8]>()
 
-        init(on victim: Int) throws {
-            pair = try Fixture.forgeable()
+        init(on victim: Int, isHybrid: Bool = false) throws {
+            pair = try Fixture.forgeable(isHybrid: isHybrid)
             self.victim = victim
             pair.run(for: .seconds(1))
             let (side, notes) = (victim, sent)

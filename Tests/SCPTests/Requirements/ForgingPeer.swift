@@ -30,11 +30,11 @@ struct ForgingPeer: ~Copyable {
     ///   - victim: which side is under test.
     ///   - change: of the victim's configuration, and of the other's.
     init(
-        _ victim: Role = .responder, at stage: Stage = .confirmed,
+        _ victim: Role = .responder, at stage: Stage = .confirmed, isHybrid: Bool = false,
         _ change: (inout Settings) -> Void = { _ in }, peer changePeer: (inout Settings) -> Void = { _ in }
     ) throws {
-        let initiatorProvider = ForgeableProvider(seed: 1)
-        let responderProvider = ForgeableProvider(seed: 2)
+        let initiatorProvider = ForgeableProvider(seed: 1, isHybrid: isHybrid)
+        let responderProvider = ForgeableProvider(seed: 2, isHybrid: isHybrid)
         var first = Settings(
             provider: initiatorProvider,
             identity: try initiatorProvider.privateKey(initiatorProvider.randomSecret(count: 32)),

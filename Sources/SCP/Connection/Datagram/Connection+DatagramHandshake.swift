@@ -61,7 +61,7 @@ extension Connection {
     /// A message that failed is dropped, and the attempt goes on; only our own failures end it.
     /// [SCP-DGRAM-13]
     private mutating func messageFailed(_ violation: Violation) -> FrameVerdict {
-        link?.handshake.lastFailure = violation.code
+        link?.handshake.note(violation.code)
         if violation.code == .internalError { _ = fail(violation) }
         return .dropped(.failedMessage)
     }
@@ -71,7 +71,10 @@ extension Connection {
         guard let range = piece.cookie, let handshake = link?.handshake, handshake.assembly.isEmpty,
             handshake.retries < DatagramHandshake<Provider>.maximumRetries
         else { return .dropped(.unexpected) }
-        link?.handshake.takeRetry([UInt8](frame, range))
+        let cookie = [UInt8](frame, range)
+        // Each piece of a flight without a cookie gets a retry: one answer to all of them is enough.
+        guard cookie != handshake.cookie else { return .dropped(.limited) }
+        link?.handshake.takeRetry(cookie)
         return .accepted
     }
 

@@ -156,11 +156,7 @@ extension Connection {
         case .refuse(let channel, let message, let code):
             outbox.lose(.refuse(channel, message: message, code: code))
         case .finish: outbox.loseFinish()
-        case .rotation:
-            let isAnswering = phase.withKeys { $0.isAnswering } ?? false
-            let isAsking = if case .asking = rotation { true } else { false }
-            let isAlive = link?.rotation?.type == .handshakeInit ? isAsking : isAnswering
-            if isAlive, owedRotation == nil { owedRotation = link?.rotation }
+        case .rotation(let piece): didLoseRotation(piece: piece)
         }
     }
 

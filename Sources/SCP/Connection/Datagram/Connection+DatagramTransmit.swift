@@ -135,11 +135,11 @@ extension Connection {
         let start = output.count
         let begun = beginDatagram(&output)
         if plan.hasAcknowledgement { try writeAcknowledgementFrame(&output) }
-        if plan.hasRotation, let message = owedRotation,
-            output.freeCapacity >= FrameHeader.overhead + message.plaintext.count
-        {
-            try writeRotation(message, to: &output)
-            link?.rotation = message
+        // A piece that does not fit behind the others goes into a datagram of its own.
+        while plan.hasRotation, let message = owedRotation {
+            let plaintext = message.plaintext
+            guard output.count - start + FrameHeader.overhead + plaintext.count <= plan.size else { break }
+            try writeRotation(message, plaintext, to: &output)
         }
         if plan.isSizeProbe {
             try writeSizeProbe(&output, size: plan.size, from: start)

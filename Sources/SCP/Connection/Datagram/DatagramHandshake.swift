@@ -43,12 +43,18 @@ struct DatagramHandshake<Provider: CryptoProvider> {
     var acceptedUntil: Instant?
     /// Whether the confirmation has been acknowledged.
     var isConfirmationKnown = false
-    /// The code of the last message that failed, for the end by timeout.
-    var lastFailure: ErrorCode?
+    /// Why messages failed that were dropped: what the attempt ends with when no better one comes.
+    private(set) var failure: ErrorCode?
 
     /// Of a responder: the attempt whose message 1 is coming in.
     var attempt: Attempt?
     var hello: HelloKey?
+
+    /// A message failed, and was dropped. That one did not verify says little, since anybody can send such.
+    /// [SCP-DGRAM-13]
+    mutating func note(_ code: ErrorCode) {
+        if failure == nil || code != .authenticationFailed { failure = code }
+    }
 
     /// Whether an INIT is of the attempt that is being put together.
     func belongs(_ other: Attempt) -> Bool { attempt.map { $0 == other } ?? true }

@@ -6,6 +6,10 @@ struct DatagramLink<Provider: CryptoProvider> {
     var accepted = AcceptedCounters()
     /// The request or answer of a rotation that is out, to be repeated while it is alive. [SCP-ROT-23]
     var rotation: OwedRotation?
+    /// The peer's, as long as pieces of it are missing. [SCP-ROT-23]
+    var rotationPieces: RotationPieces?
+    /// The request that was counted last: its other pieces, and repetitions, count no more. [SCP-ROT-18]
+    var lastRequest: (target: UInt16, nonce: UInt64)?
     /// When the receive keys of the epoch before are erased. [SCP-ROT-24]
     var oldKeysUntil: Instant?
     /// When the pacer lets the next datagram go.
@@ -28,7 +32,7 @@ struct DatagramLink<Provider: CryptoProvider> {
     /// Bytes held, for the memory ceiling.
     var memory: Int {
         recovery.log.memory + handshake.assembly.bytes.count + (handshake.flight?.message.count ?? 0)
-            + handshake.parked.byteCount
+            + handshake.parked.byteCount + (rotationPieces?.assembly.bytes.count ?? 0)
     }
 
     /// Something came that a CLOSE answers.

@@ -71,6 +71,11 @@ struct HandshakeAssembly {
     /// [SCP-DGRAM-8]
     mutating func add(_ piece: HandshakePiece, in frame: Span<UInt8>) -> Bool {
         guard case .piece(let index, let pieces, let total) = piece.kind else { return false }
+        return add(index, of: pieces, total: total, piece.bytes, in: frame)
+    }
+
+    /// The same for a piece of any message.
+    mutating func add(_ index: Int, of pieces: Int, total: Int, _ place: Range<Int>, in frame: Span<UInt8>) -> Bool {
         if isEmpty {
             count = pieces
             bytes = [UInt8](repeating: 0, count: total)
@@ -81,7 +86,7 @@ struct HandshakeAssembly {
         held |= bit
         let range = HandshakePiece.range(index: index, count: pieces, total: total)
         var destination = bytes.mutableSpan
-        Bytes.copy(frame, piece.bytes, to: &destination, at: range.lowerBound)
+        Bytes.copy(frame, place, to: &destination, at: range.lowerBound)
         return true
     }
 

@@ -42,7 +42,7 @@ extension Connection {
         guard case .preparing(var request) = rotation else { return }
         do throws(NoiseError) {
             let message = try request.noise.write(payload: Span())
-            owedRotation = OwedRotation(.handshakeInit, request, noise: message)
+            owedRotation = OwedRotation(.handshakeInit, request, noise: message, isStream: link == nil)
             rotation = .asking(request)
         } catch {
             try awaitRotation(error)
@@ -79,9 +79,9 @@ extension Connection {
     /// The peer asks.
     mutating func processRotationInit(_ plaintext: Span<UInt8>) throws(Violation) {
         guard state == .established, let keys = rotationView else { throw Violation(.unexpectedMessage) }
-        // [SCP-ROT-18]
-        guard peerRequests.take(at: clock) else { throw Violation(.rateLimited) }
         let message = try parseRotation(plaintext, .handshakeInit)
+        // [SCP-ROT-18]
+        if isNewRequest(message), !peerRequests.take(at: clock) { throw Violation(.rateLimited) }
         // [SCP-ROT-9]
         // Late: acknowledged and ignored.
         if message.target <= keys.highestInstalled { return counts.drops.count(.staleRotation) }
@@ -89,13 +89,15 @@ extension Connection {
         guard message.target == keys.epoch &+ 1, keys.epoch < UInt16.max else { throw Violation(.rotationFailed) }
         // [SCP-ROT-10]
         switch rotation {
-        case .idle: break
-        case .asking:
-            if role == .initiator { return counts.drops.count(.staleRotation) }  // crossing: ours wins
-        case .preparing: forgetAgreement()  // nobody has heard of ours
+        case .idle, .preparing: break
+        // Crossing: the initiator's wins.
+        case .asking where role == .responder: break
+        case .finishing where role == .responder: throw Violation(.unexpectedMessage)
+        case .asking, .finishing: return counts.drops.count(.staleRotation)
         case .answering: return
-        case .finishing: throw Violation(.unexpectedMessage)
         }
+        guard let bytes = try assembleRotation(message, .handshakeInit, in: plaintext) else { return }
+        if case .preparing = rotation { forgetAgreement() }  // nobody has heard of ours
         owedRotation = nil
         timers.rotationStall = nil
         let terms = RotationTerms(
@@ -106,7 +108,7 @@ extension Connection {
                 .responder, configuration, chain: keys.chain, peer: peer?.publicKey)
             let request = RotationRequest(
                 target: message.target, nonce: message.nonce, mode: message.mode, noise: noise)
-            rotation = .answering(request, request: Bytes.array(plaintext, message.noise))
+            rotation = .answering(request, request: bytes)
         } catch {
             // [SCP-ROT-7]
             throw Violation(.rotationFailed, offset: message.noise.lowerBound)
@@ -124,7 +126,7 @@ extension Connection {
             try install { [role] keys throws(CryptoError) in try keys.prepare(schedule, role: role) }
             rotation = .idle
             wishesRotation = false
-            owedRotation = OwedRotation(.handshakeResponse, request, noise: answer)
+            owedRotation = OwedRotation(.handshakeResponse, request, noise: answer, isStream: link == nil)
         } catch {
             try awaitRotation(error)
         }
@@ -134,16 +136,20 @@ extension Connection {
     mutating func processRotationResponse(_ plaintext: Span<UInt8>) throws(Violation) {
         guard state == .established, let keys = rotationView else { throw Violation(.unexpectedMessage) }
         let message = try parseRotation(plaintext, .handshakeResponse)
-        guard case .asking(let request) = rotation, request.target == message.target,
-            request.nonce == message.nonce
-        else {
+        switch rotation {
+        case .asking(let request) where request.isAnswered(by: message):
+            guard request.mode == message.mode else { throw Violation(.rotationFailed, offset: 10) }
+            guard let bytes = try assembleRotation(message, .handshakeResponse, in: plaintext) else { return }
+            rotation = .finishing(request, answer: bytes)
+            try finishRotation()
+        // Repeated while the holder of our key is asked.
+        case .finishing(let request, _) where link != nil && request.isAnswered(by: message):
+            counts.drops.count(.staleRotation)
+        default:
             // [SCP-ROT-13]
-            if message.target <= keys.highestInstalled { return counts.drops.count(.staleRotation) }
-            throw Violation(.unexpectedMessage)
+            guard message.target <= keys.highestInstalled else { throw Violation(.unexpectedMessage) }
+            counts.drops.count(.staleRotation)
         }
-        guard request.mode == message.mode else { throw Violation(.rotationFailed, offset: 10) }
-        rotation = .finishing(request, answer: Bytes.array(plaintext, message.noise))
-        try finishRotation()
     }
 
     private mutating func finishRotation() throws(Violation) {
@@ -159,6 +165,7 @@ extension Connection {
         // [SCP-ROT-12]
         rotation = .idle
         timers.rotationStall = nil
+        owedRotation = nil  // repetitions of what has been answered [SCP-ROT-23]
         // The first frame under the new epoch must elicit, or a quiet peer would keep the old keys. [SCP-ROT-12]
         owed.ping = true
         beganEpoch()
@@ -168,6 +175,7 @@ extension Connection {
     mutating func turnedEpoch() {
         // Until now the old receive keys were still in use, however long ago ours were replaced.
         timers.keyAge = clock.advanced(by: Constant.hardAgeLimit)
+        if owedRotation?.type == .handshakeResponse { owedRotation = nil }  // it has arrived [SCP-ROT-23]
         if let keys = rotationView, keys.epoch > counts.epoch { beganEpoch() }
     }
 
@@ -185,7 +193,8 @@ extension Connection {
         _ plaintext: Span<UInt8>, _ type: FrameType
     ) throws(Violation) -> RotationMessage {
         do throws(WireError) {
-            return try RotationMessage.parse(plaintext, noiseSize: RotationMessage.noiseSize(type, suite))
+            return try RotationMessage.parse(
+                plaintext, noiseSize: RotationMessage.noiseSize(type, suite), isStream: link == nil)
         } catch {
             // A mode that does not exist fails the rotation; anything else is a malformed frame.
             // [SCP-ROT-4]
@@ -245,17 +254,5 @@ private struct RotationView {
     func isDue(_ settings: RotationSettings) -> Bool {
         sent.reaches(frames: settings.frames, bytes: settings.bytes)
             || received.reaches(frames: settings.frames, bytes: settings.bytes)
-    }
-}
-
-/// An INIT or RESPONSE that waits to be written.
-struct OwedRotation {
-    let type: FrameType
-    let plaintext: [UInt8]
-
-    init<Provider: CryptoProvider>(_ type: FrameType, _ request: RotationRequest<Provider>, noise: [UInt8]) {
-        self.type = type
-        plaintext = RotationMessage.encoded(
-            target: request.target, nonce: request.nonce, mode: request.mode, noise: noise)
     }
 }

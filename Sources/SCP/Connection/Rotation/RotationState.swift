@@ -23,6 +23,9 @@ struct RotationRequest<Provider: CryptoProvider> {
     let nonce: UInt64
     let mode: RotationMode
     var noise: HandshakeState<Provider>
+
+    /// [SCP-ROT-12]
+    func isAnswered(by message: RotationMessage) -> Bool { target == message.target && nonce == message.nonce }
 }
 
 /// What both ends of a rotation must agree on before the first byte.
