@@ -33,6 +33,8 @@ public struct SessionPlan: Sendable {
 
     public let seed: UInt64
     public let transport: Transport
+    /// Whether the session is hybrid, so that messages of the handshake and of rotation take several datagrams.
+    public var isHybrid: Bool
     public var sides: [Side]
     public var steps: [SessionStep]
     public var ending: Ending
@@ -47,6 +49,7 @@ public struct SessionPlan: Sendable {
         ending = Ending.allCases[dice.next(below: Ending.allCases.count)]
         var menu = Menu(dice, self.transport)
         steps = (0..<5 + dice.next(below: 60)).map { _ in menu.next() }
+        isHybrid = dice.next(below: 3) == 0
     }
 }
 

@@ -26,7 +26,8 @@ public struct SessionOutcome: Sendable {
 /// arrive as they were sent and as their channel promises. **S4** nothing before the peer is accepted. **S6** epochs
 /// differ by one at most. **S7** memory is bounded. **S8** who is asked twice says nothing the second time. **S9** an
 /// address that has proved nothing gets three times what it sent. **S10** what is not authentic changes nothing.
-/// **S11** clean means delivered, and nothing follows the close. **S12** both have the same session, or none.
+/// **S11** clean means delivered, and nothing follows the close. **S12** both have the same session, or none,
+/// and in the suite that both prefer.
 /// Liveness. **T1** once the network is good, everything arrives. **T2** both end in the same epoch. **T3** deadlines
 /// lie ahead, a closed connection has none, and nobody is woken for nothing. **T5** every connection ends.
 public final class SessionRun {
@@ -59,7 +60,7 @@ public final class SessionRun {
         self.ticks = ticks
         witness = SessionWitness(keeping: log)
         model = ReferenceModel(seed: plan.seed)
-        provider = ForgeableProvider(seed: plan.seed, isKeyed: true)
+        provider = ForgeableProvider(seed: plan.seed, isKeyed: true, isHybrid: plan.isHybrid)
         do throws(CryptoError) {
             keys = [
                 try provider.privateKey(provider.randomSecret(count: 32)),
@@ -306,6 +307,10 @@ public final class SessionRun {
         if let first = sessions[0], let second = sessions[1], first.indices.contains(where: { first[$0] != second[$0] })
         {
             throw BrokenInvariant("S12", "the two sides have different sessions")
+        }
+        let suites = world.engines.compactMap { $0.connection.negotiatedSuite }
+        if let other = suites.first(where: { $0.isHybrid != plan.isHybrid }) {
+            throw BrokenInvariant("S12", "the suite is \(other)")
         }
         if plan.transport == .datagrams, [.awaitingInit, .halfOpen].contains(states[1]),
             witness.sentBytes[1] > 3 * witness.receivedBytes[1]
