@@ -73,12 +73,12 @@ extension Configuration {
 }
 
 /// How one digest stands to another, both read as numbers, the first byte the most significant.
-enum DigestOrder {
+package enum DigestOrder {
     case smaller, same, larger
 }
 
 extension Digest {
-    func order(_ other: Digest) -> DigestOrder {
+    package func order(_ other: Digest) -> DigestOrder {
         for index in indices where self[index] != other[index] {
             return self[index] < other[index] ? .smaller : .larger
         }
