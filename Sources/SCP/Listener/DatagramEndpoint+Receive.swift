@@ -50,7 +50,10 @@ extension DatagramEndpoint {
     private mutating func deliverByAddress(_ input: inout MutableSpan<UInt8>, from remote: Address) -> Routed {
         for index in byAddress[remote] ?? [] {
             guard let slot = places[index].slot, let handle = handle(index) else { continue }
-            guard slot.connection.receive(datagram: &input, from: remote, at: clock) else { continue }
+            let isAccepted = slot.connection.receive(datagram: &input, from: remote, at: clock)
+            // It may have been put aside until there are keys.
+            note(index)
+            guard isAccepted else { continue }
             touch(index)
             return .connection(handle)
         }
