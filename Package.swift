@@ -99,7 +99,12 @@ let package = Package(
         .executableTarget(name: "PollLoopExample", dependencies: ["SCP", "SCPGcrypt"], swiftSettings: settings),
 
         // Tests.
-        .testTarget(name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
+        .testTarget(
+            name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPMisbehaviours"],
+            swiftSettings: settings),
+        // What peers with valid keys do wrong, for engines and for listeners.
+        .target(
+            name: "SCPMisbehaviours", dependencies: ["SCP"], path: "Tests/SCPMisbehaviours", swiftSettings: settings),
         // What every crypto provider must do, and the published vectors, as a program that any provider can be run through.
         .target(
             name: "SCPProviderLaws", dependencies: ["SCP", "CGcryptTestSupport"], path: "Tests/SCPProviderLaws",
@@ -116,7 +121,7 @@ let package = Package(
         .testTarget(
             name: "SCPNIOTests",
             dependencies: [
-                "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording", "SCPSimulation",
+                "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording", "SCPSimulation", "SCPMisbehaviours",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
