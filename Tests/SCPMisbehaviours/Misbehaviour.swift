@@ -1,6 +1,6 @@
 package import SCP
 
-/// What a peer with valid keys may say: plaintexts that are wrong, each with the code that it ends the session with, and
+/// What a peer with valid keys may say: plaintexts that are wrong, each with the code that ends the session, and
 /// plaintexts that are odd and right.
 package enum Misbehaviour {
     package struct Rule: Sendable {

@@ -5,8 +5,8 @@ import Testing
 @testable import SCP
 
 /// A listener with many clients, drawn from a seed: they come, talk, move, forget everything, go, and others pretend to
-/// be them; and what the listener promises holds after every step. What happens follows from the seed; keys and connection
-/// ids are real ones, and different each time.
+/// be them; and what the listener promises holds after every step. What happens follows from the seed; keys and
+/// connection ids are real ones, and different each time.
 private final class TownRun {
     private static let settings: DatagramEndpointSettings = {
         var settings = DatagramEndpointSettings()
