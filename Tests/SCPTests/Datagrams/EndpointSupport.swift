@@ -30,6 +30,8 @@ final class Town {
     private var collections = 0
     /// The datagrams that are lost, by the order in which they were sent.
     var lost: Set<Int> = []
+    /// Whether a datagram is lost for what is in it.
+    var loses: ([UInt8]) -> Bool = { _ in false }
     /// Every datagram that was sent, with who sent it where.
     var seen: [(from: Address, to: Address, bytes: [UInt8])] = []
 
@@ -57,7 +59,7 @@ final class Town {
             house.sent += 1
             house.sentBytes += bytes.count
             seen.append((house.address, destination, bytes))
-            guard !lost.contains(seen.count - 1) else { continue }
+            guard !lost.contains(seen.count - 1), !loses(bytes) else { continue }
             network.send(bytes, from: house.address, to: destination, at: now)
         }
         while let event = house.endpoint.pollEvent() { house.events.append(event) }
