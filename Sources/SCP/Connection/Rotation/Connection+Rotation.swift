@@ -90,11 +90,12 @@ extension Connection {
         // [SCP-ROT-10]
         switch rotation {
         case .idle: break
-        case .asking:
+        case .asking, .finishing:
             if role == .initiator { return counts.drops.count(.staleRotation) }  // crossing: ours wins
+            // Who has answered us does not ask.
+            if case .finishing = rotation { throw Violation(.unexpectedMessage) }
         case .preparing: forgetAgreement()  // nobody has heard of ours
         case .answering: return
-        case .finishing: throw Violation(.unexpectedMessage)
         }
         owedRotation = nil
         timers.rotationStall = nil
@@ -137,6 +138,12 @@ extension Connection {
         guard case .asking(let request) = rotation, request.target == message.target,
             request.nonce == message.nonce
         else {
+            // [SCP-ROT-25] "An answer that comes again meanwhile on datagrams MUST be acknowledged and ignored."
+            if case .finishing(let request, _) = rotation, !isStream, request.target == message.target,
+                request.nonce == message.nonce
+            {
+                return counts.drops.count(.staleRotation)
+            }
             // [SCP-ROT-13]
             if message.target <= keys.highestInstalled { return counts.drops.count(.staleRotation) }
             throw Violation(.unexpectedMessage)
