@@ -18,6 +18,7 @@ extension SessionRun {
         try lookAtTime()
         try lookAtEngines()
         try lookAtKeys()
+        try lookAtCredit()
         if let broken = witness.broken { throw broken }
     }
 
@@ -82,6 +83,43 @@ extension SessionRun {
         }
         if bindings.count == 2, bindings[0] != bindings[1] {
             throw BrokenInvariant("S5", "the sides export different keys")
+        }
+    }
+
+    /// [S7] [S8] The sums of both ends, once both know each other's limits.
+    private func lookAtCredit() throws(BrokenInvariant) {
+        let sums = world.engines.map { $0.connection.flowSums }
+        for side in 0..<2 {
+            let (own, other) = (sums[side], sums[1 - side])
+            if own.charged > own.granted {
+                throw BrokenInvariant("S7", "side \(side) has taken \(own.charged) of \(own.granted)")
+            }
+            if own.credit < credits[side].credit || own.granted < credits[side].granted {
+                throw BrokenInvariant("S8", "side \(side) has less credit than before")
+            }
+            credits[side] = (own.credit, own.granted)
+            let states = world.engines.map { $0.connection.state }
+            guard states == [.established, .established] else { continue }
+            if own.reserved < other.charged || own.credit > other.granted {
+                throw BrokenInvariant(
+                    "S7",
+                    "side \(side) has used \(own.reserved) of \(own.credit), which the other has as "
+                        + "\(other.charged) of \(other.granted)")
+            }
+        }
+    }
+
+    /// [S11] Between two that keep the rules nobody breaks one; only what was damaged on a stream may look so.
+    func checkClosures() throws(BrokenInvariant) {
+        for (side, closure) in model.closures.enumerated() {
+            guard case .failed(let error)? = closure, case .local = error.origin, !world.isDamaged else { continue }
+            let isExpected: Set<ErrorCode> = [
+                .noError, .identityRejected, .handshakeTimeout, .handshakeUnconfirmed, .decisionTimeout, .idleTimeout,
+                .keyUnavailable, .keyLimitReached, .rateLimited, .replaced,
+            ]
+            guard isExpected.contains(error.code) else {
+                throw BrokenInvariant("S11", "side \(side) says that the other broke a rule: \(error)")
+            }
         }
     }
 

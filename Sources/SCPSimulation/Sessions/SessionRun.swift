@@ -52,6 +52,8 @@ public final class SessionRun {
     var questions: [[(event: Event, due: Instant)]] = [[], []]
     private(set) var steps = 0
     var stepsAtOnce = 0
+    /// What each side was allowed to send, and allowed the other, when it was last looked at.
+    var credits: [(credit: UInt64, granted: UInt64)] = [(0, 0), (0, 0)]
     var lastInstant = Instant.zero
     /// How much was missing on a good network, and since when no less.
     var lastArrival = (missing: Int.max, at: Instant.zero)
@@ -180,6 +182,7 @@ public final class SessionRun {
         }
         let said = witness.sentFrames[0] + witness.sentFrames[1] - frames
         if said > Self.lastWords { throw BrokenInvariant("T4", "\(said) frames with nothing left to say") }
+        try checkClosures()
         try model.checkEnd()
     }
 

@@ -11,6 +11,8 @@ protocol SessionWorld: AnyObject {
     /// Whether the two have lost each other for good: one has moved, and the other cannot tell that it is the same, or
     /// both have, and neither knows where the other is.
     var isCutOff: Bool { get }
+    /// Whether anything was changed that arrives for genuine all the same, as on a stream.
+    var isDamaged: Bool { get }
     /// What a side has reported and nobody has looked at.
     func takeEvents(_ side: Int) -> [Event]
     /// Lets a side say what it has to say.
@@ -34,6 +36,7 @@ final class DatagramWorld: SessionWorld {
     private let hasIdentifiers: [Bool]
     private var hasMoved = [false, false]
     private var isForgotten = false
+    let isDamaged = false
 
     var isCutOff: Bool {
         let areBothLost = (0..<2).allSatisfy { engines[$0].connection.remoteAddress != pair.addresses[1 - $0] }

@@ -20,6 +20,7 @@ final class StreamWorld: SessionWorld {
     private(set) var wakeUps = 0
     /// Who waits for the rest of a frame whose length was changed waits for bytes that do not come.
     private(set) var isCutOff = false
+    var isDamaged: Bool { isCutOff }
     private var wires = [Wire(), Wire()]
     private var events: [[Event]] = [[], []]
 
