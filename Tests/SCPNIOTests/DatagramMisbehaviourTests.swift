@@ -64,6 +64,7 @@ private final class ForgingClient: Sendable {
             connection.advance(to: now)
             while let event = connection.pollEvent() { if case .established = event { connection.ping(at: now) } }
         }
+        try #require(!prefix.value.isEmpty, "no session")
     }
 
     private func send(_ bytes: [UInt8]) async throws {

@@ -15,8 +15,9 @@ extension Connection {
     mutating func yields(
         to verified: ResponderHandshake<Provider>.Verified, _ frame: Span<UInt8>
     ) throws(Violation) -> Bool {
-        guard let ours = opening, let theirs = configuration.digest(frame.extracting(verified.piece.bytes)),
-            phase.handshakeView?.attempt != verified.attempt, ours.order(theirs) != .same
+        guard let ours = opening, let theirs = configuration.digest(frame.extracting(verified.piece.bytes))
+        else { throw Violation(.internalError) }
+        guard phase.handshakeView?.attempt != verified.attempt, ours.order(theirs) != .same
         else { throw Violation(.unexpectedMessage, offset: 1) }
         guard ours.order(theirs) == .smaller else {
             counts.drops.count(.unexpected)
