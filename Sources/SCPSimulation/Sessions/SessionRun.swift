@@ -26,8 +26,8 @@ public struct SessionOutcome: Sendable {
 /// **S3** messages arrive as they were sent and as their channel promises. **S4** nothing before the peer is accepted.
 /// **S5** both have the same keys for an epoch, and export the same. **S6** epochs differ by one at most, and of two at
 /// most there are keys. **S7** memory is bounded, and nobody takes more than the credit that the other gave. **S8** who
-/// is asked twice says nothing the second time, and credit never shrinks. **S9** an address that has proved nothing gets
-/// three times what it sent. **S10** what is not authentic changes nothing. **S11** clean means delivered, nothing
+/// is asked twice says nothing the second time, and credit never shrinks. **S9** an address that has proved nothing
+/// gets three times what it sent. **S10** what is not authentic changes nothing. **S11** clean means delivered, nothing
 /// follows the close, and who keeps the rules is not said to have broken one. **S12** both have the same session, or
 /// none, and opposite roles. **S13** no secret is sent or reported.
 ///
