@@ -100,8 +100,11 @@ let package = Package(
 
         // Tests.
         .testTarget(
-            name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPRepeatableMLKEM"],
+            name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPMisbehaviours", "SCPRepeatableMLKEM"],
             swiftSettings: settings),
+        // What peers with valid keys do wrong, for engines and for listeners.
+        .target(
+            name: "SCPMisbehaviours", dependencies: ["SCP"], path: "Tests/SCPMisbehaviours", swiftSettings: settings),
         // What every crypto provider must do, and the published vectors, as a program that any provider can be run through.
         .target(
             name: "SCPProviderLaws", dependencies: ["SCP", "CGcryptTestSupport"], path: "Tests/SCPProviderLaws",
@@ -126,7 +129,7 @@ let package = Package(
         .testTarget(
             name: "SCPNIOTests",
             dependencies: [
-                "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording", "SCPSimulation", "SCPRepeatableMLKEM",
+                "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording", "SCPSimulation", "SCPMisbehaviours", "SCPRepeatableMLKEM",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

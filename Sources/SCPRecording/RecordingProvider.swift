@@ -115,6 +115,7 @@ extension Configuration {
         result.acknowledgesEveryMessage = acknowledgesEveryMessage
         result.isSilent = isSilent
         result.allowsSelfConnection = allowsSelfConnection
+        result.isSymmetric = isSymmetric
         return result
     }
 }

@@ -10,15 +10,22 @@ public struct ForgeableProvider: CryptoProvider {
     private let isKeyed: Bool
     /// As worthless as the rest.
     public let encapsulation: ForgeableEncapsulation?
+    /// Is told every secret that is agreed on or derived.
+    private let ledger: SecretLedger?
 
     /// - Parameters:
     ///   - isKeyed: whether tags depend on keys, so that only who has them can forge: for attackers that have none, and
     ///     for what comes back to its sender. Still nothing against one who computes.
     ///   - isHybrid: whether there is something in the place of ML-KEM-768, so that sessions are hybrid.
     public init(seed: UInt64, isKeyed: Bool = false, isHybrid: Bool = false) {
+        self.init(seed: seed, isKeyed: isKeyed, isHybrid: isHybrid, ledger: nil)
+    }
+
+    init(seed: UInt64, isKeyed: Bool, isHybrid: Bool = false, ledger: SecretLedger?) {
         let generator = SeededGenerator(seed: seed)
         self.generator = generator
         self.isKeyed = isKeyed
+        self.ledger = ledger
         encapsulation = isHybrid ? ForgeableEncapsulation(generator) : nil
     }
 
@@ -38,7 +45,9 @@ public struct ForgeableProvider: CryptoProvider {
         let ours = key.publicKey.canonical.bytes
         let theirs = peer.canonical.bytes
         let joined = [32 of UInt8] { ours[$0] ^ theirs[$0] }
-        return Secret(copying: Mixer.digest([2], joined.span).span)
+        let secret = Secret(copying: Mixer.digest([2], joined.span).span)
+        ledger?.note(secret.bytes)
+        return secret
     }
 
     // MARK: Record protection
@@ -69,6 +78,7 @@ public struct ForgeableProvider: CryptoProvider {
         mixer.absorb(inputKeyMaterial)
         let digest = mixer.digest
         output.withMutableBytes { bytes in for index in 0..<32 { bytes[index] = digest[index] } }
+        ledger?.note(output.bytes)
     }
 
     public func expand(_ pseudorandomKey: Span<UInt8>, info: Span<UInt8>, into output: Secret) throws(CryptoError) {
@@ -84,6 +94,7 @@ public struct ForgeableProvider: CryptoProvider {
                 bytes[index] = mixer.digest[index % 32]
             }
         }
+        ledger?.note(output.bytes)
     }
 
     public func fillRandom(_ bytes: inout MutableSpan<UInt8>) throws(CryptoError) {

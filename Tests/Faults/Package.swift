@@ -21,10 +21,13 @@ let package = Package(
         .target(name: "SCPGcrypt", dependencies: ["SCP", "CGcrypt", "CGcryptShims"], swiftSettings: settings),
         .target(name: "SCPSimulation", dependencies: ["SCP"], swiftSettings: settings),
         .target(
+            name: "SCPMisbehaviours", dependencies: ["SCP"], path: "Tests/SCPMisbehaviours", swiftSettings: settings),
+        .target(
             name: "SCPRepeatableMLKEM", dependencies: ["SCP", "SCPSimulation"], path: "Tests/SCPRepeatableMLKEM",
             swiftSettings: settings),
         .testTarget(
-            name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPRepeatableMLKEM"],
+            name: "SCPTests",
+            dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPMisbehaviours", "SCPRepeatableMLKEM"],
             swiftSettings: settings),
         .testTarget(
             name: "SCPSimulationTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),

@@ -262,6 +262,7 @@ struct ReplayTests {
             settings.acknowledgesEveryMessage = true
             settings.isSilent = number % 2 == 0
             settings.allowsSelfConnection = true
+            settings.isSymmetric = true
             let entry = Settings.entry(.responder, settings, at: Instant(nanoseconds: 15))
             let start = try #require(
                 Start(entry, key: try provider.privateKey(provider.randomSecret(count: 32))) { isHybrid in

@@ -112,6 +112,68 @@ struct DatagramAgreementTests {
         #expect(counts == [3, 3])
     }
 
+    /// The initiator's key is elsewhere. It has asked for a rotation, and the answer is here and waits for the holder.
+    private func finishing(holding held: Notes<[UInt8]>) throws -> DatagramPair<GcryptProvider> {
+        var fixture = fixture
+        fixture.responder.identity = .held(fixture.responderKey)
+        fixture.responder.rotation.mode = .authenticated
+        var pair = try fixture.datagrams()
+        pair.run(for: .milliseconds(100))
+        let first = try #require(requests(pair, 0).first)
+        _ = answer(&pair, 0, first, try secret(first, 0))
+        pair.run(for: .seconds(1))
+        // The responder asks as well, and what it says arrives late.
+        pair.passes = { from, bytes in
+            guard from == 1, Seen.kinds(bytes).contains("init/1") else { return true }
+            held.items.append(bytes)
+            return false
+        }
+        pair.initiator.rotateKeys(at: pair.now)
+        pair.run(for: .milliseconds(5))
+        let second = try #require(requests(pair, 0).dropFirst().first)
+        _ = answer(&pair, 0, second, try secret(second, 0))
+        pair.responder.rotateKeys(at: pair.now)
+        pair.run(for: .milliseconds(60))
+        return pair
+    }
+
+    private func expectRotated(_ pair: inout DatagramPair<GcryptProvider>) throws {
+        let request = try #require(requests(pair, 0).dropFirst(2).first)
+        let states = [pair.initiator.state, pair.responder.state]
+        #expect(states == [.established, .established])
+        let outcome = answer(&pair, 0, request, try secret(request, 0))
+        #expect(outcome == .taken)
+        pair.run(for: .seconds(4))
+        let epochs = [pair.initiator.statistics.epoch, pair.responder.statistics.epoch]
+        #expect(epochs[0] == epochs[1] && epochs[0] >= 2)
+    }
+
+    /// [SCP-ROT-25] "An answer that comes again meanwhile on datagrams MUST be acknowledged and ignored."
+    @Test("an answer to a rotation comes again while the key's holder thinks")
+    func answerComesAgain() throws {
+        var pair = try finishing(holding: Notes())
+        let before = pair.initiator.statistics.drops[.staleRotation]
+        // The answerer hears of nothing that has arrived, and says it again.
+        pair.passes = { from, _ in from == 1 }
+        pair.run(for: .seconds(2))
+        pair.passes = { _, _ in true }
+        let dropped = pair.initiator.statistics.drops[.staleRotation]
+        #expect(dropped > before)
+        try expectRotated(&pair)
+    }
+
+    /// [SCP-ROT-10] "initiator of the connection: MUST acknowledge and ignore"
+    @Test("a request that crossed ours arrives while the key's holder thinks")
+    func lateCrossing() throws {
+        let held = Notes<[UInt8]>()
+        var pair = try finishing(holding: held)
+        pair.passes = { _, _ in true }
+        #expect(!held.items.isEmpty)
+        for datagram in held.items { pair.deliver(datagram, to: 0) }
+        pair.run(for: .milliseconds(100))
+        try expectRotated(&pair)
+    }
+
     /// [SCP-HS-35]
     @Test("a holder that refuses ends the handshake with KEY_UNAVAILABLE", arguments: [0, 1])
     func refusal(side: Int) throws {
