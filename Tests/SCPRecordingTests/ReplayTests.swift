@@ -230,7 +230,7 @@ struct ReplayTests {
         for (number, policy) in policies.enumerated() {
             var settings = Configuration(provider: provider, identity: .external(key), identityPolicy: policy)
             // What is not recorded is the provider and the private key; whatever is added to a configuration must be.
-            #expect(Mirror(reflecting: settings).children.count == 16)
+            #expect(Mirror(reflecting: settings).children.count == 17)
             #expect(Mirror(reflecting: settings.limits).children.count == 8)
             #expect(Mirror(reflecting: settings.timers).children.count == 6)
             #expect(Mirror(reflecting: settings.rotation).children.count == 4)
