@@ -2,13 +2,17 @@ import CBenchmarkSupport
 
 /// What one slice of a measurement gave. A subject reads the clock itself, so that what is not its own is left out.
 public struct Slice: Sendable {
+    /// Processor time.
     public var nanoseconds: UInt64 = 0
+    /// Time of the wall, where what is measured waits for other threads or for the kernel; else 0.
+    public var wall: UInt64 = 0
     public var operations: Int = 0
     public var allocations: UInt64 = 0
 
     public init() {}
 
     public var nanosecondsPerOperation: Double { Double(nanoseconds) / Double(max(operations, 1)) }
+    public var wallPerOperation: Double { Double(wall) / Double(max(operations, 1)) }
     public var allocationsPerOperation: Double { Double(allocations) / Double(max(operations, 1)) }
 
     /// Adds the processor time and the allocations of `body` on this thread.

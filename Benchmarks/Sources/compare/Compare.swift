@@ -1,11 +1,38 @@
 import ArgumentParser
 import Foundation
+import NetworkSubjects
 
 /// The table of ratios: what the engine costs beside what it is made of, and beside its peers.
 @main struct Compare: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare",
-        abstract: "Measures the engine beside libgcrypt alone and beside swift-nio-ssl, in one run.")
+        abstract: "Measures the engine beside libgcrypt alone and beside swift-nio-ssl, in one run.",
+        subcommands: [Measure.self, Idle.self], defaultSubcommand: Measure.self)
+}
+
+/// The connections of one stack, idle, in this process.
+struct Idle: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Opens connections over loopback TCP and prints what one end of an idle one costs, as JSON.")
+
+    @Argument(help: "One of: \(Stack.allCases.map(\.rawValue).joined(separator: "; ")).")
+    var stack: Stack
+
+    @Option(help: "How many.")
+    var connections = 2_000
+
+    func run() throws {
+        let memory = try IdleMemory.measure(stack, connections: connections)
+        print(String(decoding: try JSONEncoder().encode(memory), as: UTF8.self))
+    }
+}
+
+extension Stack: ExpressibleByArgument {}
+
+/// The table.
+struct Measure: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measures, prints the table, and writes raw figures and charts.")
 
     @Option(help: "Passes; a ratio is made in each, and their median is printed.")
     var passes = 3
@@ -27,7 +54,8 @@ import Foundation
         var results = Results()
         results.machine = Machine.description
         let effort = Effort(passes: passes, rounds: rounds)
-        try EngineGroups(effort).run(&results, only: only)
+        let groups = try EngineGroups(effort).groups + NetworkGroups(effort: effort).groups
+        for group in groups where group.name.hasPrefix(only) { try group.run(&results) }
         try results.write(to: URL(filePath: output))
         print()
         print(results.table, terminator: "")

@@ -20,15 +20,11 @@ struct EngineGroups {
     private static let sizesOfTLS: Set = [64, 1_024, 16_384]
 
     /// The groups by name, in order.
-    private var groups: [(name: String, run: (inout Results) throws -> Void)] {
+    var groups: [(name: String, run: (inout Results) throws -> Void)] {
         Self.sizes.map { size in ("records \(size) B", { try records(size, &$0) }) } + [
-            ("messages of 64 B", coalescing), ("handshakes", handshakes), ("idle", idle), ("memory", memory),
+            ("messages of 64 B", coalescing), ("handshakes", handshakes), ("idle", idle), ("heap", memory),
             ("simulation", simulation),
         ]
-    }
-
-    func run(_ results: inout Results, only: String) throws {
-        for group in groups where group.name.hasPrefix(only) { try group.run(&results) }
     }
 
     private func records(_ size: Int, _ results: inout Results) throws {

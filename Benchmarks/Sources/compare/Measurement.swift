@@ -16,6 +16,8 @@ struct Entry {
 struct Pass: Codable {
     let p10: Double
     let median: Double
+    /// p10 of the time of the wall; 0 where it was not taken.
+    let wall: Double
 }
 
 /// What was found out about one subject.
@@ -47,16 +49,20 @@ struct Effort {
         var allocations = entries.map { _ in Double.infinity }
         for _ in 0..<self.passes {
             var times = entries.map { _ in [Double]() }
+            var walls = entries.map { _ in [Double]() }
             for _ in 0..<rounds {
                 for (index, entry) in entries.enumerated() {
                     let sum = try measureSlice(of: entry.subject)
                     times[index].append(sum.nanosecondsPerOperation)
+                    walls[index].append(sum.wallPerOperation)
                     allocations[index] = min(allocations[index], sum.allocationsPerOperation)
                 }
             }
             for index in entries.indices {
                 let sorted = times[index].sorted()
-                passes[index].append(Pass(p10: sorted[sorted.count / 10], median: sorted[sorted.count / 2]))
+                let wall = walls[index].sorted()[sorted.count / 10]
+                passes[index].append(
+                    Pass(p10: sorted[sorted.count / 10], median: sorted[sorted.count / 2], wall: wall))
             }
         }
         return entries.indices.map {
@@ -69,6 +75,7 @@ struct Effort {
         repeat {
             let slice = try subject.slice()
             sum.nanoseconds += slice.nanoseconds
+            sum.wall += slice.wall
             sum.operations += slice.operations
             sum.allocations += slice.allocations
         } while sum.nanoseconds < self.slice

@@ -108,11 +108,12 @@ struct Results: Codable {
 
     /// Raw figures for a spreadsheet.
     var csv: String {
-        var lines = ["group,subject,pass,p10_ns,median_ns,mallocs"]
+        var lines = ["group,subject,pass,p10_ns,median_ns,wall_p10_ns,mallocs"]
         for figure in figures {
             for (number, pass) in figure.passes.enumerated() {
                 lines.append(
-                    "\(figure.group),\(figure.name),\(number + 1),\(pass.p10),\(pass.median),\(figure.allocations)")
+                    "\(figure.group),\"\(figure.name)\",\(number + 1),\(pass.p10),\(pass.median),\(pass.wall),"
+                        + "\(figure.allocations)")
             }
         }
         return lines.joined(separator: "\n") + "\n"
