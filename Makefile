@@ -28,7 +28,7 @@ help:
 	@echo 'make netem         files over UDP across bad links between network namespaces, where the machine can (not in CI)'
 	@echo 'make rotation      send 3 GiB through a channel, so that its keys are replaced twice (minutes; not in CI)'
 	@echo 'make bench         handshakes, throughput and round trips on this machine'
-	@echo 'make benchmarks    the engine beside libgcrypt alone and beside TLS: a table, raw figures, charts (not in CI)'
+	@echo 'make benchmarks    SCP beside libgcrypt alone, TLS and tunnels: a table, raw figures and charts (not in CI)'
 	@echo 'make benchmarks-engine  absolute figures of the engine with distributions, from the benchmark library (not in CI)'
 	@echo 'make format        lay out the sources'
 	@echo 'make lint          check the layout of the sources'
@@ -64,15 +64,18 @@ netem: release
 bench: release
 	@$(SECHAN) bench
 
-# The package of Benchmarks/, which builds BoringSSL twice the first time. ONLY= names the groups to be measured.
+# The package of Benchmarks/, which builds BoringSSL twice the first time. ONLY= names the groups to be measured. The
+# tunnels follow, with what of spiped and stunnel4 is installed.
 BENCHMARKS = --package-path Benchmarks --configuration release --scratch-path .build-benchmarks
+RESULTS = .build-reports/benchmarks
 PASSES ?= 3
 ROUNDS ?= 31
 ONLY ?=
-benchmarks: setup
+benchmarks: release
 	$(SWIFT) build $(BENCHMARKS) --product compare
 	"$$($(SWIFT) build $(BENCHMARKS) --show-bin-path)/compare" \
-		--passes $(PASSES) --rounds $(ROUNDS) --only '$(ONLY)' --output .build-reports/benchmarks
+		--passes $(PASSES) --rounds $(ROUNDS) --only '$(ONLY)' --output $(RESULTS)
+	Benchmarks/tunnels.py $(SECHAN) --output $(RESULTS)
 
 benchmarks-engine: setup
 	$(SWIFT) package --package-path Benchmarks --scratch-path .build-benchmarks benchmark --target EngineBenchmarks
