@@ -99,7 +99,10 @@ let package = Package(
         .executableTarget(name: "PollLoopExample", dependencies: ["SCP", "SCPGcrypt"], swiftSettings: settings),
 
         // Tests.
-        .testTarget(name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
+        .testTarget(
+            name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "CAllocationCount"],
+            swiftSettings: settings),
+        .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
         // What every crypto provider must do, and the published vectors, as a program that any provider can be run through.
         .target(
             name: "SCPProviderLaws", dependencies: ["SCP", "CGcryptTestSupport"], path: "Tests/SCPProviderLaws",
