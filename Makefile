@@ -78,7 +78,7 @@ benchmarks: release
 	Benchmarks/tunnels.py $(SECHAN) --output $(RESULTS)
 
 benchmarks-engine: setup
-	$(SWIFT) package --package-path Benchmarks --scratch-path .build-benchmarks benchmark --target EngineBenchmarks
+	$(SWIFT) package --package-path Benchmarks --scratch-path .build-benchmarks benchmark --no-progress --target EngineBenchmarks
 
 test: setup
 	@.ci/test

@@ -3,8 +3,8 @@ import CBenchmarkSupport
 import SCPGcrypt
 import Subjects
 
-/// Absolute figures of the engine with the benchmark library: distributions, thresholds, comparison with a baseline that
-/// was kept. Ratios are the business of `compare`.
+/// Absolute figures of the engine with the benchmark library: distributions, thresholds, comparison with a kept
+/// baseline. Ratios are the business of `compare`.
 let benchmarks: @Sendable () -> Void = {
     for size in [64, 1_024, 16_384, 1_048_576] {
         for side in [RecordSubject<GcryptProvider>.Side.seal, .open, .exchange] {

@@ -54,7 +54,7 @@ struct EngineGroups {
                 overhead)
             // libgcrypt's HMAC makes one of its own for each frame.
             results.addAllocations(
-                "\(side) \(size) B, libgcrypt's 1 a frame included", group, "engine \(side)",
+                "\(side) \(size) B: mallocs, libgcrypt's 1 a frame included", group, "engine \(side)",
                 .atMost(Double(sizes.count)))
         }
         if Self.sizesOfTLS.contains(size) {

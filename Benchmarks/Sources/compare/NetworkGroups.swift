@@ -28,7 +28,8 @@ struct NetworkGroups {
             targets[size])
         for figure in figures {
             results.add(
-                "loopback TCP \(size) B, 1 core: \(figure.name)", "GB/s", figure.passes.map { Double(size) / $0.p10 })
+                "loopback TCP \(size) B, 1 core: \(figure.name)", "MB/s",
+                figure.passes.map { 1e3 * Double(size) / $0.p10 })
         }
     }
 
@@ -80,8 +81,8 @@ struct NetworkGroups {
         for (figure, size) in zip(figures, [1_024.0, 16_384, 0, 1_024, 16_384, 0]) {
             let isBulk = size > 0
             results.add(
-                "SecureChannel, \(figure.name), by the wall", isBulk ? "GB/s" : "us",
-                figure.passes.map { isBulk ? size / $0.wall : $0.wall / 1e3 })
+                "SecureChannel, \(figure.name), by the wall", isBulk ? "MB/s" : "us",
+                figure.passes.map { isBulk ? 1e3 * size / $0.wall : $0.wall / 1e3 })
             results.add(
                 "SecureChannel, \(figure.name), processor time", isBulk ? "us/message" : "us",
                 figure.passes.map { $0.p10 / 1e3 })

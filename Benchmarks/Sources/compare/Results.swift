@@ -102,7 +102,7 @@ struct Results: Codable {
     private static func line(_ name: String, _ value: String, _ spread: String, _ target: String, _ last: String)
         -> String
     {
-        (pad(name, 56) + pad(value, 16) + pad(spread, 20) + pad(target, 24) + last)
+        (pad(name, 60) + pad(value, 16) + pad(spread, 20) + pad(target, 24) + last)
             .trimmingCharacters(in: .whitespaces)
     }
 
