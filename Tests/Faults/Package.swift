@@ -20,7 +20,10 @@ let package = Package(
         .target(name: "CGcryptShims", dependencies: ["CGcrypt"]),
         .target(name: "SCPGcrypt", dependencies: ["SCP", "CGcrypt", "CGcryptShims"], swiftSettings: settings),
         .target(name: "SCPSimulation", dependencies: ["SCP"], swiftSettings: settings),
-        .testTarget(name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
+        .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+        .testTarget(
+            name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "CAllocationCount"],
+            swiftSettings: settings),
         .testTarget(
             name: "SCPSimulationTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),
     ]
