@@ -100,9 +100,13 @@ let package = Package(
 
         // Tests.
         .testTarget(
-            name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "CAllocationCount"],
+            name: "SCPTests",
+            dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPMisbehaviours", "CAllocationCount"],
             swiftSettings: settings),
         .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+        // What peers with valid keys do wrong, for engines and for listeners.
+        .target(
+            name: "SCPMisbehaviours", dependencies: ["SCP"], path: "Tests/SCPMisbehaviours", swiftSettings: settings),
         // What every crypto provider must do, and the published vectors, as a program that any provider can be run through.
         .target(
             name: "SCPProviderLaws", dependencies: ["SCP", "CGcryptTestSupport"], path: "Tests/SCPProviderLaws",
@@ -119,7 +123,7 @@ let package = Package(
         .testTarget(
             name: "SCPNIOTests",
             dependencies: [
-                "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording", "SCPSimulation",
+                "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording", "SCPSimulation", "SCPMisbehaviours",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

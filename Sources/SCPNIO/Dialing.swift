@@ -128,7 +128,7 @@ enum StreamOptions {
 
 extension SecureChannelError {
     /// Why an address was not reached.
-    fileprivate static func dialing(_ error: any Error, _ endpoint: Endpoint) -> any Error {
+    static func dialing(_ error: any Error, _ endpoint: Endpoint) -> any Error {
         switch error {
         case is CancellationError, is SecureChannelError:
             return error

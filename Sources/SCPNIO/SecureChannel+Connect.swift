@@ -77,8 +77,13 @@ extension Session {
         } catch {
             throw SecureChannelError(.configuration(error), at: endpoint)
         }
+        // The peer's attempt would ask the holder of the key under a handle that nobody has.
+        if endpoint.isDatagram, configuration.isSymmetric, case .external = configuration.identity {
+            throw SecureChannelError(
+                .configuration(.identity), at: endpoint,
+                detail: "where both begin on datagrams, the private key must be here")
+        }
     }
-
 }
 
 /// Puts a connection on a transport, and has it recorded if that is wished.

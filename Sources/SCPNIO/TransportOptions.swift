@@ -20,6 +20,9 @@ public struct TransportOptions: Sendable {
     public var askPeer: PeerDecision?
     /// Asked for every key agreement when the configuration's identity is external; not for any other.
     public var keyAgent: (any KeyAgent)?
+    /// Where the socket of a connection over UDP is bound; by default the kernel chooses. Peers that both begin
+    /// (`Configuration.isSymmetric`) agree on the ports beforehand.
+    public var localEndpoint: Endpoint?
     /// Sizes of the kernel's socket buffers in bytes; nil leaves them to the kernel.
     public var socketSendBuffer: Int?
     public var socketReceiveBuffer: Int?

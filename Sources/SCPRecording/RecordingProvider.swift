@@ -70,6 +70,7 @@ extension Configuration {
         result.acknowledgesEveryMessage = acknowledgesEveryMessage
         result.isSilent = isSilent
         result.allowsSelfConnection = allowsSelfConnection
+        result.isSymmetric = isSymmetric
         return result
     }
 }

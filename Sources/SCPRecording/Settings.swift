@@ -39,6 +39,7 @@ enum Settings {
         body.append(configuration.acknowledgesEveryMessage)
         body.append(configuration.isSilent)
         body.append(configuration.allowsSelfConnection)
+        body.append(configuration.isSymmetric)
         return Entry(kind: .start, body: body.bytes)
     }
 
@@ -178,5 +179,6 @@ struct Start<Provider: CryptoProvider> {
         configuration.acknowledgesEveryMessage = try body.flag()
         configuration.isSilent = try body.flag()
         configuration.allowsSelfConnection = try body.flag()
+        configuration.isSymmetric = try body.flag()
     }
 }

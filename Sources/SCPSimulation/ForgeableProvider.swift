@@ -8,12 +8,17 @@ public import SCP
 public struct ForgeableProvider: CryptoProvider {
     private let generator: SeededGenerator
     private let isKeyed: Bool
+    /// Is told every secret that is agreed on or derived.
+    private let ledger: SecretLedger?
 
     /// - Parameter isKeyed: whether tags depend on keys, so that only who has them can forge: for attackers that have
     ///   none, and for what comes back to its sender. Still nothing against one who computes.
-    public init(seed: UInt64, isKeyed: Bool = false) {
+    public init(seed: UInt64, isKeyed: Bool = false) { self.init(seed: seed, isKeyed: isKeyed, ledger: nil) }
+
+    init(seed: UInt64, isKeyed: Bool, ledger: SecretLedger?) {
         generator = SeededGenerator(seed: seed)
         self.isKeyed = isKeyed
+        self.ledger = ledger
     }
 
     // MARK: Key agreement: shared(a, B) = shared(b, A), and nothing more is asked of it.
@@ -32,7 +37,9 @@ public struct ForgeableProvider: CryptoProvider {
         let ours = key.publicKey.canonical.bytes
         let theirs = peer.canonical.bytes
         let joined = [32 of UInt8] { ours[$0] ^ theirs[$0] }
-        return Secret(copying: Mixer.digest([2], joined.span).span)
+        let secret = Secret(copying: Mixer.digest([2], joined.span).span)
+        ledger?.note(secret.bytes)
+        return secret
     }
 
     // MARK: Record protection
@@ -63,6 +70,7 @@ public struct ForgeableProvider: CryptoProvider {
         mixer.absorb(inputKeyMaterial)
         let digest = mixer.digest
         output.withMutableBytes { bytes in for index in 0..<32 { bytes[index] = digest[index] } }
+        ledger?.note(output.bytes)
     }
 
     public func expand(_ pseudorandomKey: Span<UInt8>, info: Span<UInt8>, into output: Secret) throws(CryptoError) {
@@ -78,6 +86,7 @@ public struct ForgeableProvider: CryptoProvider {
                 bytes[index] = mixer.digest[index % 32]
             }
         }
+        ledger?.note(output.bytes)
     }
 
     public func fillRandom(_ bytes: inout MutableSpan<UInt8>) throws(CryptoError) {

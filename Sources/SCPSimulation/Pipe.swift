@@ -43,8 +43,23 @@ public struct Pipe<Provider: CryptoProvider>: ~Copyable {
     public init(
         initiator: Configuration<Provider>, responder: Configuration<Provider>, at start: Instant = .zero
     ) throws(ConfigurationError) {
-        let first = try Connection(.initiator, initiator, at: start)
-        let second = try Connection(.responder, responder, at: start)
+        try self.init(
+            try Connection(.initiator, initiator, at: start), try Connection(.responder, responder, at: start),
+            at: start)
+    }
+
+    /// Two initiators that meet; both must be symmetric to get on. Which of them ends as the responder
+    /// `Connection.role` tells.
+    public init(
+        meeting first: Configuration<Provider>, _ second: Configuration<Provider>, at start: Instant = .zero
+    ) throws(ConfigurationError) {
+        try self.init(
+            try Connection(.initiator, first, at: start), try Connection(.initiator, second, at: start), at: start)
+    }
+
+    private init(
+        _ first: consuming Connection<Provider>, _ second: consuming Connection<Provider>, at start: Instant
+    ) throws(ConfigurationError) {
         now = start
         self.first = ConnectionBox(first)
         self.second = ConnectionBox(second)

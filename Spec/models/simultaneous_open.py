@@ -1,4 +1,4 @@
-"""Two initiators at once (chapter 15, not built yet): crossing INITs must end in one session in which both hold opposite
+"""Two initiators at once ([SCP-DGRAM-29]): crossing INITs must end in one session in which both hold opposite
 roles. The attempt of `p` is the larger.
 
 Mutant `all-ignore`: an initiator ignores every INIT.

@@ -21,8 +21,11 @@ let package = Package(
         .target(name: "SCPGcrypt", dependencies: ["SCP", "CGcrypt", "CGcryptShims"], swiftSettings: settings),
         .target(name: "SCPSimulation", dependencies: ["SCP"], swiftSettings: settings),
         .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+        .target(
+            name: "SCPMisbehaviours", dependencies: ["SCP"], path: "Tests/SCPMisbehaviours", swiftSettings: settings),
         .testTarget(
-            name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "CAllocationCount"],
+            name: "SCPTests",
+            dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPMisbehaviours", "CAllocationCount"],
             swiftSettings: settings),
         .testTarget(
             name: "SCPSimulationTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),

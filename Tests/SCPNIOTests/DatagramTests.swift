@@ -261,6 +261,31 @@ struct DatagramTests {
         return [("loss", loss), ("disorder", disorder), ("damage", damage), ("narrow", narrow)]
     }()
 
+    /// [SCP-DGRAM-36]
+    @Test("a client whose NAT forgets it is found at its new port, in silence and under load")
+    func clientMoves() async throws {
+        try await withServer(.ipv4) { address in
+            let relay = try await LossyRelay(to: address, seed: 1, LinkConditions())
+            let channel = try await ends.connect(to: relay.address)
+            for round in 0..<4 {
+                try await relay.move()
+                try await channel.send("round \(round)")
+                #expect(try await channel.receive()?.text == "round \(round)")
+                // And while much is on its way in both directions.
+                let bytes = pattern(100_000)
+                async let sending: Void = {
+                    for _ in 0..<10 { try await channel.send(bytes) }
+                }()
+                try await relay.move()
+                for _ in 0..<10 { #expect(try await channel.receive()?.array == bytes) }
+                try await sending
+            }
+            try await channel.close()
+            #expect(channel.undelivered == 0)
+            try await relay.close()
+        }
+    }
+
     @Test("real sockets with a bad network between them", arguments: [0, 1, 2, 3])
     func badNetwork(index: Int) async throws {
         let (name, conditions) = DatagramTests.conditions[index]

@@ -20,6 +20,7 @@ final class LossyRelay: Sendable {
 
     private let state: Shared<State>
     private let eventLoop: any EventLoop
+    private let server: (host: String, port: Int)
 
     private final class Receiver: ChannelInboundHandler {
         typealias InboundIn = AddressedEnvelope<ByteBuffer>
@@ -35,10 +36,21 @@ final class LossyRelay: Sendable {
         state = Shared(State(network: SimulatedNetwork(seed: seed, conditions: conditions)))
         eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         guard case .udp(let host, let port) = target else { throw ChannelError.operationUnsupported }
+        server = (host, port)
         let front = try await bootstrap { [weak self] in self?.take($0, from: .client) }.bind(host: host, port: 0).get()
+        state.change { $0.front = front }
+        try await move()
+    }
+
+    /// The server hears the client from another port from now on, as when a NAT has forgotten it.
+    func move() async throws {
         let back = try await bootstrap { [weak self] in self?.take($0, from: .server) }
-            .connect(host: host, port: port).get()
-        state.change { ($0.front, $0.back) = (front, back) }
+            .connect(host: server.host, port: server.port).get()
+        let old = state.change { state in
+            defer { state.back = back }
+            return state.back
+        }
+        try await old?.close()
     }
 
     /// What clients connect to.

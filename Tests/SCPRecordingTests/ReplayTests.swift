@@ -186,7 +186,7 @@ struct ReplayTests {
         for (number, policy) in policies.enumerated() {
             var settings = Configuration(provider: provider, identity: .external(key), identityPolicy: policy)
             // What is not recorded is the provider and the private key; whatever is added to a configuration must be.
-            #expect(Mirror(reflecting: settings).children.count == 15)
+            #expect(Mirror(reflecting: settings).children.count == 16)
             #expect(Mirror(reflecting: settings.limits).children.count == 8)
             #expect(Mirror(reflecting: settings.timers).children.count == 6)
             #expect(Mirror(reflecting: settings.rotation).children.count == 4)
@@ -217,6 +217,7 @@ struct ReplayTests {
             settings.acknowledgesEveryMessage = true
             settings.isSilent = number % 2 == 0
             settings.allowsSelfConnection = true
+            settings.isSymmetric = true
             let entry = Settings.entry(.responder, settings, at: Instant(nanoseconds: 15))
             let start = try #require(
                 Start(entry, provider: provider, key: try provider.privateKey(provider.randomSecret(count: 32))))

@@ -135,22 +135,99 @@ struct ReferenceModelTests {
         func frame(_ counter: UInt64) throws -> [UInt8] {
             try #require(ForgeableProvider.forge(.data, epoch: 1, counter: counter, plaintext: [1]))
         }
-        let witness = SessionWitness(keeping: 0)
+        let witness = SessionWitness(keeping: 0, SecretLedger())
         witness.sentDatagram(0, try frame(1) + frame(2), at: .zero)
         #expect(witness.broken == nil)
         witness.sentDatagram(0, try frame(2), at: .zero)
         #expect(witness.broken?.name == "S1")
 
-        let empty = SessionWitness(keeping: 0)
+        let empty = SessionWitness(keeping: 0, SecretLedger())
         empty.sentDatagram(0, [], at: .zero)
         #expect(empty.broken?.name == "S1")
 
-        let foreign = SessionWitness(keeping: 0)
+        let foreign = SessionWitness(keeping: 0, SecretLedger())
         foreign.sentDatagram(0, try frame(1), at: .zero)
         foreign.arrived(1, try frame(1), wasAccepted: true)
         foreign.arrived(1, try frame(9), wasAccepted: false)
         #expect(foreign.broken == nil)
         foreign.arrived(0, try frame(1), wasAccepted: true)
         #expect(foreign.broken?.name == "S2")
+    }
+
+    /// [S2] A frame is accepted once.
+    @Test func whatComesAgain() throws {
+        let frame = try #require(ForgeableProvider.forge(.data, epoch: 1, counter: 1, plaintext: [1]))
+        let witness = SessionWitness(keeping: 0, SecretLedger())
+        witness.sentDatagram(0, frame, at: .zero)
+        witness.arrived(1, frame, wasAccepted: true)
+        witness.arrived(1, frame, wasAccepted: false)
+        #expect(witness.broken == nil)
+        witness.arrived(1, frame, wasAccepted: true)
+        #expect(witness.broken?.name == "S2")
+    }
+
+    /// [S13] A secret on the wire or in what is reported is found, whole or in part, and nothing else is.
+    @Test func secretsThatAreSaid() throws {
+        let ledger = SecretLedger()
+        let secret = (0..<32).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ 11) }
+        ledger.note(secret.span)
+        let witness = SessionWitness(keeping: 0, ledger)
+        witness.sent(0, [UInt8](repeating: 7, count: 200) + secret.reversed(), at: .zero)
+        witness.reported(.writable, at: .zero)
+        #expect(witness.broken == nil)
+        #expect(ledger.find(in: [1, 2, 3] + secret[5..<20]) == 3 + 3)
+        let digits = secret[10..<26].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        #expect(
+            ledger.isSaid(in: "key: 0\(digits)") && ledger.isSaid(in: digits) && !ledger.isSaid(in: "0123456789abcdef"))
+        witness.sent(1, [0] + secret, at: .zero)
+        #expect(witness.broken?.name == "S13")
+
+        // A whole session has made some, and its provider told of all.
+        let known = SecretLedger()
+        let provider = ForgeableProvider(seed: 1, isKeyed: true, ledger: known)
+        let keys = try (0..<2).map { _ in try provider.privateKey(provider.randomSecret(count: 32)) }
+        var pipe = try Pipe(
+            initiator: Configuration(provider: provider, identity: keys[0], identityPolicy: .anyone),
+            responder: Configuration(provider: provider, identity: keys[1], identityPolicy: .anyone))
+        pipe.settle()
+        let binding = pipe.initiator.channelBinding
+        let found = binding.map { secret in
+            let bytes = secret.bytes
+            return known.find(in: bytes.indices.map { bytes[$0] })
+        }
+        #expect(found == .some(0) && known.count > 100)
+    }
+}
+
+/// What loss costs.
+struct LossCostTests {
+    /// [T4] With every tenth datagram lost both ways, at most three times the frames of a run without loss.
+    @Test func threeTimesAtMost() throws {
+        var (clean, lossy) = (0, 0)
+        for seed in UInt64(1)...80 {
+            var plan = SessionPlan(seed: seed, transport: .datagrams)
+            plan.ending = .closedByInitiator
+            plan.steps = plan.steps.filter { step in
+                switch step.action {
+                case .send(_, _, nil), .read, .rotate, .ping: true
+                default: false
+                }
+            }
+            var conditions = LinkConditions()
+            conditions.delay = .milliseconds(20)
+            func run(_ loss: Chance) throws -> SessionOutcome {
+                var plan = plan
+                conditions.loss = loss
+                plan.steps = (0..<2).map { SessionStep(after: .zero, side: $0, action: .link(conditions)) } + plan.steps
+                return try SessionRun(plan).run()
+            }
+            let runs = [try run(.never), try run(Chance(1, in: 10))]
+            #expect(runs.allSatisfy { $0.broken == nil }, "seed \(seed)")
+            // A session of few frames has a handshake, a close and a probe or two.
+            #expect(runs[1].frames <= 3 * runs[0].frames + 30, "seed \(seed): \(runs.map(\.frames))")
+            clean += runs[0].frames
+            lossy += runs[1].frames
+        }
+        #expect(clean > 2_000 && lossy <= 2 * clean, "\(lossy) frames for \(clean)")
     }
 }

@@ -1,3 +1,4 @@
+import SCPMisbehaviours
 import Testing
 
 @testable import SCP

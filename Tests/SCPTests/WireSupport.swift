@@ -1,3 +1,5 @@
+import SCPMisbehaviours
+
 @testable import SCP
 
 /// SplitMix64: the tests' own generator, so that a failing seed fails everywhere.
@@ -63,16 +65,6 @@ struct WireRandom: RandomNumberGenerator {
 func wireBytes(_ capacity: Int, _ body: (inout OutputSpan<UInt8>) -> Void) -> [UInt8] {
     [UInt8](capacity: capacity, initializingWith: body)
 }
-
-/// A varint in a form of exactly `size` bytes, shortest or not.
-func varintBytes(_ value: UInt64, size: Int) -> [UInt8] {
-    let prefix: UInt8 = [1: 0x00, 2: 0x40, 4: 0x80, 8: 0xc0][size]!
-    var bytes = (0..<size).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (size - 1 - $0))) }
-    bytes[0] |= prefix
-    return bytes
-}
-
-func varintBytes(_ value: UInt64) -> [UInt8] { varintBytes(value, size: Varint.size(value)) }
 
 /// One item of a list.
 func itemBytes(_ id: UInt64, _ value: [UInt8]) -> [UInt8] {

@@ -7,15 +7,17 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     withInput(start, count) { bytes in
         let span = bytes.span
         let all = 0..<bytes.count
-        _ = try? FrameHeader.parse(span, limit: 65_536)
+        note { () throws(WireError) in try FrameHeader.parse(span, limit: 65_536) }
         for type in FrameType.allCases {
             for isStream in [true, false] {
-                _ = try? HandshakePiece.parse(span, in: all, type: type, counter: 0, isStream: isStream)
+                note { () throws(WireError) in
+                    try HandshakePiece.parse(span, in: all, type: type, counter: 0, isStream: isStream)
+                }
             }
         }
-        _ = try? InitMessage.parse(span, in: all)
-        _ = try? HandshakeItems.parse(span, in: all, of: .m2, suite: 1)
-        _ = try? HandshakeItems.parse(span, in: all, of: .m3, suite: 1)
-        _ = try? HandshakeClose.parse(span, in: all)
+        note { () throws(WireError) in try InitMessage.parse(span, in: all) }
+        note { () throws(WireError) in try HandshakeItems.parse(span, in: all, of: .m2, suite: 1) }
+        note { () throws(WireError) in try HandshakeItems.parse(span, in: all, of: .m3, suite: 1) }
+        note { () throws(WireError) in try HandshakeClose.parse(span, in: all) }
     }
 }

@@ -75,32 +75,31 @@ public final class DatagramPlay {
     }
 
     private func pollInitiator() -> [[UInt8]] {
-        var datagrams: [[UInt8]] = []
-        while datagrams.count < 64 {
-            var transmit = DatagramTransmit.nothing
-            let bytes = [UInt8](capacity: 2_048) { output in
-                transmit = initiator.pollTransmit(datagram: &output, at: now)
-            }
-            guard case .datagram = transmit else { break }
-            if bytes.isEmpty { report("an empty datagram") }
-            datagrams.append(bytes)
-        }
+        let datagrams = poll { output in initiator.pollTransmit(datagram: &output, at: now) }.map(\.bytes)
         sent = Array((sent + datagrams).suffix(8))
         return datagrams
     }
 
     private func pollEndpoint() -> [[UInt8]] {
-        var datagrams: [[UInt8]] = []
+        let datagrams = poll { output in endpoint.pollTransmit(datagram: &output, at: now) }
+            .filter { $0.address == Self.client }.map(\.bytes)
+        answers = Array((answers + datagrams).suffix(8))
+        return datagrams
+    }
+
+    /// Everything that somebody has to say, but for a livelock.
+    private func poll(
+        _ body: (inout OutputSpan<UInt8>) -> DatagramTransmit
+    ) -> [(address: Address, bytes: [UInt8])] {
+        var datagrams: [(address: Address, bytes: [UInt8])] = []
         while datagrams.count < 64 {
             var transmit = DatagramTransmit.nothing
-            let bytes = [UInt8](capacity: 2_048) { output in
-                transmit = endpoint.pollTransmit(datagram: &output, at: now)
-            }
+            let bytes = [UInt8](capacity: 2_048) { output in transmit = body(&output) }
             guard case .datagram(let address) = transmit else { break }
             if bytes.isEmpty { report("an empty datagram") }
-            if address == Self.client { datagrams.append(bytes) }
+            Trace.note(bytes)
+            datagrams.append((address, bytes))
         }
-        answers = Array((answers + datagrams).suffix(8))
         return datagrams
     }
 
@@ -151,8 +150,11 @@ public final class DatagramPlay {
     }
 
     private func look() {
-        while let (handle, _) = endpoint.pollEvent() { if handles.last != handle { handles.append(handle) } }
-        while initiator.pollEvent() != nil {}
+        while let (handle, event) = endpoint.pollEvent() {
+            Trace.note("\(event)")
+            if handles.last != handle { handles.append(handle) }
+        }
+        while let event = initiator.pollEvent() { Trace.note("\(event)") }
         while initiator.read(at: now, { _, bytes in bytes.count }) != nil {}
         if let handle = handles.last {
             let instant = now

@@ -4,7 +4,9 @@ import SCPSimulation
 /// What a fuzz target does with one input.
 public func withInput(_ start: UnsafePointer<UInt8>?, _ count: Int, _ body: ([UInt8]) -> Void) -> CInt {
     guard let start else { return 0 }
+    Trace.begin()
     body(Array(UnsafeBufferPointer(start: start, count: count)))
+    Trace.end()
     return 0
 }
 
@@ -50,11 +52,15 @@ public func observe(
     do throws(ConnectionError) {
         try connection.receive(&span, at: now)
     } catch {
+        Trace.note("\(error)")
         if trace.last != error.code.rawValue &+ 1_000 { trace.append(error.code.rawValue &+ 1_000) }
         trace.append(error.position)
     }
-    while connection.pollEvent() != nil {}
-    while let size = connection.read(at: now, { _, bytes in bytes.count }) { trace.append(UInt64(size)) }
+    while let event = connection.pollEvent() { Trace.note("\(event)") }
+    while let size = connection.read(at: now, { _, bytes in bytes.count }) {
+        Trace.note(UInt64(size))
+        trace.append(UInt64(size))
+    }
     if connection.memory > memoryCeiling { report("memory above the ceiling: \(connection.memory)") }
 }
 
@@ -86,8 +92,9 @@ private let handshakeFrames: UInt64 = 2
 public func flush(_ connection: inout Connection<ForgeableProvider>, at now: Instant) {
     var isMore = true
     while isMore {
-        _ = [UInt8](capacity: 70_000) { output in
+        let bytes = [UInt8](capacity: 70_000) { output in
             isMore = connection.pollTransmit(into: &output, unwritten: 0, at: now) == .wrote
         }
+        Trace.note(bytes)
     }
 }

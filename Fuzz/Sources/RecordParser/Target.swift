@@ -9,11 +9,12 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         let all = 0..<bytes.count
         var reader = RecordReader(span)
         while let record = try? reader.nextRecord() {
+            note { record }
             if case .piece(let piece) = record, piece.bytes.upperBound > bytes.count { report("a piece outside") }
         }
-        _ = try? Acknowledgement.parse(span, in: all, isStream: true)
-        _ = try? Acknowledgement.parse(span, in: all, isStream: false)
-        _ = try? CloseFrame.parse(span, in: all)
-        _ = try? RotationMessage.parse(span)
+        note { () throws(WireError) in try Acknowledgement.parse(span, in: all, isStream: true) }
+        note { () throws(WireError) in try Acknowledgement.parse(span, in: all, isStream: false) }
+        note { () throws(WireError) in try CloseFrame.parse(span, in: all) }
+        note { () throws(WireError) in try RotationMessage.parse(span) }
     }
 }

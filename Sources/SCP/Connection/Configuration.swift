@@ -61,6 +61,10 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
     public var isSilent = false
     /// Whether a peer that holds our own static key is accepted.
     public var allowsSelfConnection = false
+    /// Initiator: whether the peer may be an initiator too, at the same time, as when both punch holes into NATs. Of
+    /// the two attempts one becomes the session. On datagrams it takes a ``DatagramEndpoint`` that listens.
+    /// [SCP-DGRAM-29] [SCP-HS-36]
+    public var isSymmetric = false
 
     public init(provider: Provider, identity: Provider.PrivateKey, identityPolicy: IdentityPolicy) {
         self.init(provider: provider, identity: .held(identity), identityPolicy: identityPolicy)

@@ -141,6 +141,7 @@ extension Connection {
     // from nothing."
     private mutating func processInit(_ frame: Span<UInt8>, header: FrameHeader) throws(Violation) {
         let verified = try ResponderHandshake.verify(frame, header: header, configuration)
+        if state == .waiting, try !yields(to: verified, frame) { return }
         do throws(Violation) {
             let prepared = try ResponderHandshake.prepare(verified, frame, verified.piece.bytes, configuration)
             beginAnswering(prepared)

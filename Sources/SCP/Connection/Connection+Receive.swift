@@ -107,6 +107,7 @@ extension Connection {
         case (.awaitingInit, .handshakeInit), (.waiting, .handshakeResponse), (.halfOpen, .ack): true
         case (.waiting, .close), (.deciding, .close), (.agreeing, .close), (.unconfirmed, .close): true
         case (.halfOpen, .close): true
+        case (.waiting, .handshakeInit): configuration.isSymmetric
         default: false
         }
     }

@@ -124,8 +124,11 @@ extension Connection {
     }
 
     /// Whether messages of ours may leave: the peer has been accepted by us.
-    /// [SCP-STATE-14] [SCP-HS-26]
-    var maySendMessages: Bool { state == .established || state == .unconfirmed }
+    /// Not before confirmation where another attempt may become the session.
+    /// [SCP-STATE-14] [SCP-HS-26] [SCP-DGRAM-29]
+    var maySendMessages: Bool {
+        state == .established || state == .unconfirmed && (isStream || !configuration.isSymmetric)
+    }
 
     var wantsDataFrame: Bool {
         if !owed.isEmpty || inbox.owedChannelCredits > 0 { return true }

@@ -15,7 +15,8 @@
 /// peer can trap, and memory is bounded by ``Limits``.
 /// [SCP-SEC-4]
 public struct Connection<Provider: CryptoProvider>: ~Copyable {
-    public let role: Role
+    /// What it began as, but for an initiator that met a larger attempt of its peer's (`[SCP-HS-36]`).
+    public internal(set) var role: Role
     let configuration: Configuration<Provider>
     var phase: Phase<Provider>
     var inbox: Inbox
@@ -52,6 +53,8 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     /// The end of our writing is to be told to the adapter once.
     var owesEndOfStream = false
     var sessionHash: Digest?
+    /// SHA-256 of the attempt's message 1, where two initiators may meet. [SCP-DGRAM-29]
+    var opening: Digest?
     /// Keys for the application, from epoch 1; forgotten when the session ends.
     var exporter: Exporter<Provider>?
     /// The largest payload the peer accepts from epoch 1 on.
@@ -101,6 +104,7 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
             frame = built
         }
         self.init(role, configuration, begun?.handshake, link: nil, at: now)
+        noteOpening(begun?.message)
         guard !frame.isEmpty else { return }
         flight.append(frame)
         counts.framesSent = 1
@@ -120,8 +124,7 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
         // One fewer than we may ask, so that jitter on the way makes nobody a flooder.
         ownRequests = TokenBucket(burst: Constant.rotationBurst - 1, at: now)
         peerRequests = TokenBucket(burst: Constant.peerRotationBurst, at: now)
-        let granted = role == .responder && configuration.asks ? 0 : UInt64(configuration.limits.connectionCredit)
-        inbox = Inbox(limits: configuration.limits, granted: granted)
+        inbox = configuration.inbox(role)
         outbox = Outbox(limits: configuration.limits, isStream: link == nil)
         // [SCP-STATE-1]
         phase = if let handshake { .waiting(Waiting(handshake: handshake)) } else { .awaitingInit(AwaitingInit()) }
@@ -158,6 +161,7 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
             link.handshake.beginInit(begun.message, begun.handshake)
         }
         self.init(role, configuration, begun?.handshake, link: link, at: now)
+        noteOpening(begun?.message)
     }
 
     /// The handshake hash of the session: the same on both sides and different for every session. Known once the
@@ -194,5 +198,10 @@ extension Configuration {
     var asks: Bool {
         if case .ask = identityPolicy { return true }
         return false
+    }
+
+    /// What may come before we have said a word: nothing from whom somebody has yet to decide on.
+    func inbox(_ role: Role) -> Inbox {
+        Inbox(limits: limits, granted: role == .responder && asks ? 0 : UInt64(limits.connectionCredit))
     }
 }

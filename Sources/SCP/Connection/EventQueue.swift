@@ -64,6 +64,16 @@ struct EventQueue {
         excluded.append(.refused(channel, message, code))
     }
 
+    /// Takes what an attempt that has come to nothing had to say of messages. Where it has asked about the peer, the
+    /// question is not asked again.
+    mutating func takeOver(_ other: EventQueue, isQuestionAsked: Bool) {
+        if isQuestionAsked { identity = other.identity }
+        excluded += other.excluded
+        notices += other.notices
+        lostNotices &+= other.lostNotices
+        isWritable = isWritable || other.isWritable
+    }
+
     /// Once only; the first outcome stays.
     /// [SCP-CLOSE-22]
     mutating func closed(_ closure: Closure) {

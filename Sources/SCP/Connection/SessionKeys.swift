@@ -66,6 +66,19 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
         self.received = received ?? self.received
     }
 
+    /// What both ends must have the same of.
+    func fingerprints() -> KeyFingerprints {
+        var prints = KeyFingerprints()
+        prints.sending[epoch] = sending.fingerprint
+        prints.receiving[receiveEpoch] = receiving.fingerprint
+        if let previous { prints.receiving[previous.epoch] = previous.receiving.fingerprint }
+        if let upcoming {
+            prints.receiving[upcoming.epoch] = upcoming.receiving.fingerprint
+            prints.sending[upcoming.epoch] = upcoming.sending?.fingerprint
+        }
+        return prints
+    }
+
     // MARK: Rotation
 
     /// The asker's side, on RESPONSE: from now on we send under the next epoch; the old send keys are gone.

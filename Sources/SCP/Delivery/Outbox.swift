@@ -68,6 +68,24 @@ struct Outbox {
         return refuseOversized()
     }
 
+    /// Takes the messages of another, of which none has left, to be sent within what the peer gives this one.
+    mutating func takeOver(_ other: Outbox) -> [(channel: Channel, message: UInt64, code: ErrorCode)] {
+        let own = self
+        self = other
+        connection = own.connection
+        patience = own.patience
+        channelCredit = own.channelCredit
+        messageLimit = own.messageLimit
+        channelLimit = own.channelLimit
+        unreliableLimit = own.unreliableLimit
+        isStalled = false
+        for index in channels.indices {
+            let known = own.channels.first { $0.channel == channels[index].channel }
+            channels[index].window = known?.window ?? SendWindow(credit: channelCredit)
+        }
+        return refuseOversized()
+    }
+
     private static func largestUnreliable(frameLimit: UInt64) -> Int {
         min(Int(clamping: frameLimit) - FrameHeader.tagSize, sharedFrameSize) - PieceLayout.maximumHeader
     }

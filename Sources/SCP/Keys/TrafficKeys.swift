@@ -11,7 +11,7 @@ enum FrameProtectionError: Error, Equatable {
 /// The keys of one direction in one epoch: `key`, `mac` and `iv`.
 struct TrafficKeys<Provider: CryptoProvider> {
     private let cipher: Provider.Cipher
-    private let authenticator: Provider.Authenticator
+    let authenticator: Provider.Authenticator
     private let iv: Secret
 
     init(cipher: Provider.Cipher, authenticator: Provider.Authenticator, iv: Secret) {

@@ -36,9 +36,12 @@ extension DatagramEndpoint {
     private mutating func deliver(
         _ input: inout MutableSpan<UInt8>, to index: Int, from remote: Address
     ) -> Routed {
-        guard let slot = places[index].slot, let handle = handle(index) else { return drop(.unknownAddress) }
+        guard let slot = places[index].slot else { return drop(.unknownAddress) }
+        let before = slot.connection.state
         let accepted = slot.connection.receive(datagram: &input, from: remote, at: clock)
-        touch(index)
+        let home = slot.connection.state == before ? index : meet(index, from: before)
+        guard let home, let handle = handle(home) else { return drop(.unexpected) }
+        touch(home)
         return accepted ? .connection(handle) : .dropped(.unexpected)
     }
 
@@ -47,7 +50,10 @@ extension DatagramEndpoint {
     private mutating func deliverByAddress(_ input: inout MutableSpan<UInt8>, from remote: Address) -> Routed {
         for index in byAddress[remote] ?? [] {
             guard let slot = places[index].slot, let handle = handle(index) else { continue }
-            guard slot.connection.receive(datagram: &input, from: remote, at: clock) else { continue }
+            let isAccepted = slot.connection.receive(datagram: &input, from: remote, at: clock)
+            // It may have been put aside until there are keys.
+            note(index)
+            guard isAccepted else { continue }
             touch(index)
             return .connection(handle)
         }
@@ -86,6 +92,11 @@ extension DatagramEndpoint {
         }
         guard case .piece(_, let count, let total) = verified.piece.kind, let range = verified.piece.cookie
         else { return .refused(drop(.unexpected)) }
+        if configuration.isSymmetric, count == 1,
+            let digest = configuration.digest(frame.extracting(verified.piece.bytes)), outdoes(digest, at: remote)
+        {
+            return .refused(drop(.unexpected))
+        }
         let ephemeral = Self.ephemeral(frame, verified.piece)
         if configuration.isSilent, spent.contains(ephemeral, at: clock) { return .refused(drop(.replayed)) }
         let binding = CookieKeys<Provider>.Binding(

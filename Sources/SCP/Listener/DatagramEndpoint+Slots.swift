@@ -63,11 +63,23 @@ extension DatagramEndpoint {
     mutating func remove(_ index: Int) {
         guard let slot = places[index].slot else { return }
         if configuration.isSilent, !slot.isOwn { spent.add(slot.ephemeral, at: clock) }
+        forget(index)
+        free.append(index)
+        if let alias = slot.alias {
+            places[alias].alias = nil
+            places[alias].generation &+= 1
+            free.append(alias)
+            aliases -= 1
+        }
+    }
+
+    /// Empties a place.
+    mutating func forget(_ index: Int) {
+        guard let slot = places[index].slot else { return }
         deadlines.set(index, nil)
         census.replace(slot.share, with: Census())
         places[index].slot = nil
         places[index].generation &+= 1
-        free.append(index)
         byAddress[slot.remote]?.removeAll { $0 == index }
         if byAddress[slot.remote]?.isEmpty == true { byAddress[slot.remote] = nil }
     }
@@ -89,6 +101,8 @@ extension DatagramEndpoint {
         guard range.count >= 4 else { return nil }
         var index = 0
         for step in 0..<4 { index = index << 8 | Int(datagram[range.lowerBound + step]) }
+        guard places.indices.contains(index) else { return nil }
+        index = places[index].alias ?? index
         guard places.indices.contains(index), let identifier = places[index].slot?.identifier,
             identifier.count == range.count
         else { return nil }
@@ -97,13 +111,21 @@ extension DatagramEndpoint {
     }
 
     /// The connection with an address that has not ended.
-    func live(at address: Address) -> Int? {
+    func live(at address: Address, where fits: (Slot) -> Bool = { _ in true }) -> Int? {
         (byAddress[address] ?? []).first { index in
-            switch places[index].slot?.connection.state {
-            case nil, .closed, .draining, .closing: false
+            guard let slot = places[index].slot, fits(slot) else { return false }
+            return switch slot.connection.state {
+            case .closed, .draining, .closing: false
             default: true
             }
         }
+    }
+
+    /// The connection that makes another with an address impossible, when there are no identifiers to tell the two
+    /// apart, or senseless, when the peer's attempt would be ours.
+    func standing(at address: Address, isSymmetric: Bool) -> Int? {
+        guard isSymmetric else { return settings.connectionIDSize == 0 ? live(at: address) : nil }
+        return live(at: address) { $0.isShown }
     }
 
     /// Connections of somebody else's at an address that wait for their handshake to go on.
@@ -112,11 +134,16 @@ extension DatagramEndpoint {
     }
 
     /// A newer session of the peer at an address has been accepted: the older ones end here, without a word.
-    /// [SCP-DGRAM-30]
+    /// Where two initiators may meet it does not matter whose attempt was whose, and what else is on its way is over.
+    /// [SCP-DGRAM-29] [SCP-DGRAM-30]
     mutating func replaceOthers(at address: Address, by index: Int) {
-        guard let newer = places[index].slot, !newer.isOwn else { return }
+        guard let newer = places[index].slot, !newer.isOwn || newer.connection.opening != nil else { return }
         for other in byAddress[address] ?? [] where other != index {
-            guard let slot = places[other].slot, !slot.isOwn else { continue }
+            guard let slot = places[other].slot, !slot.isOwn || slot.connection.opening != nil else { continue }
+            guard slot.isShown || !newer.isOwn else {
+                remove(other)
+                continue
+            }
             slot.connection.replace(at: clock)
             touch(other)
         }
@@ -132,7 +159,7 @@ extension Connection {
     mutating func replace(at now: Instant) {
         setClock(now)
         switch state {
-        case .unconfirmed, .held, .established:
+        case .waiting, .deciding, .agreeing, .unconfirmed, .held, .established:
             end(.failed(ConnectionError(.replaced, origin: .local)))
         default: break
         }

@@ -13,9 +13,11 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
             _modify { yield &box.connection }
         }
         let remote: Address
-        let attempt: Attempt?
-        let identifier: [UInt8]
+        var attempt: Attempt?
+        var identifier: [UInt8]
         let isOwn: Bool
+        /// The place that its identifier names, when that is not its own.
+        var alias: Int?
         /// The first bytes of the initiator's ephemeral, for a silent listener's memory.
         var ephemeral: UInt64 = 0
         /// Whether the embedder has heard of it.
@@ -42,12 +44,16 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
     struct Place {
         var generation: UInt32 = 0
         var slot: Slot?
+        /// Where the connection is that datagrams for this place are for. [SCP-DGRAM-29]
+        var alias: Int?
     }
 
     let configuration: Configuration<Provider>
     private(set) var settings: DatagramEndpointSettings
     var places: [Place] = []
     var free: [Int] = []
+    /// Places that are kept for identifiers of connections elsewhere.
+    var aliases = 0
     /// Connections by the address of their peer, the oldest first.
     var byAddress: [Address: [Int]] = [:]
     /// Connections that may have something to send, in turn, and that may have something to report.
@@ -95,7 +101,8 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
         to remote: Address, _ configuration: Configuration<Provider>? = nil, at now: Instant
     ) throws(ConnectError) -> ConnectionHandle {
         clock = max(clock, now)
-        if settings.connectionIDSize == 0, let index = live(at: remote), let handle = handle(index) {
+        let isSymmetric = (configuration ?? self.configuration).isSymmetric
+        if let index = standing(at: remote, isSymmetric: isSymmetric), let handle = handle(index) {
             throw .exists(handle)
         }
         let identifier = newIdentifier()
@@ -123,7 +130,7 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
     }
 
     /// Connections that are held, those of strangers included.
-    public var count: Int { places.count - free.count }
+    public var count: Int { places.count - free.count - aliases }
 
     /// Bytes that are held for connections, in whatever state: added up by looking at each.
     public var memory: Int { places.reduce(0) { $0 + ($1.slot?.connection.memory ?? 0) } }
@@ -196,10 +203,15 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
                 continue
             }
             while let event = slot.connection.pollEvent() {
-                guard let handle = handle(index) else { break }
                 if case .closed = event, !slot.isShown { continue }
-                slot.isShown = true
-                if case .established = event { replaceOthers(at: slot.remote, by: index) }
+                var place = index
+                if case .established = event {
+                    guard let settled = settle(index) else { continue }
+                    place = settled
+                    replaceOthers(at: slot.remote, by: place)
+                }
+                guard let handle = handle(place) else { break }
+                places[place].slot?.isShown = true
                 return (handle, event)
             }
             tellers.removeLast()

@@ -42,7 +42,7 @@ public enum Routed: Equatable, Sendable {
 
 /// Why a connection was not begun.
 public enum ConnectError: Error, Equatable, Sendable {
-    /// There is one with this address, and no connection ids to tell two apart.
+    /// There is one with this address, and no connection ids to tell two apart; or the peer may begin one too, and has.
     case exists(ConnectionHandle)
     case configuration(ConfigurationError)
 }

@@ -276,9 +276,11 @@ final class DatagramHandler<Provider: CryptoProvider>: ChannelInboundHandler {
 
     /// A connection of somebody else's has come so far that it is shown.
     private func admit(_ handle: ConnectionHandle) -> Member? {
+        // A socket that only connects: what the peer began and what we began are being decided between.
+        guard let acceptor else { return nil }
         guard let box = endpoint.box(handle), let address = box.connection.remoteAddress else { return nil }
         let remote = book.socket(of: address).flatMap { Endpoint($0, isDatagram: true) }
-        guard let place = acceptor?.admit(from: remote) else {
+        guard let place = acceptor.admit(from: remote) else {
             box.connection.abort(.limitExceeded, at: now)
             endpoint.touch(handle)
             mustPumpAgain = true
@@ -299,6 +301,7 @@ final class DatagramHandler<Provider: CryptoProvider>: ChannelInboundHandler {
             report.resumptions.run()
             guard isClosed else { continue }
             members[member.handle] = nil
+            if acceptor == nil { stopListening() }
             member.session.endWasFlushed()
             member.session.detach()
             member.place.leave()

@@ -72,20 +72,37 @@ enum DatagramSockets {
         _ endpoint: Endpoint, _ configuration: Configuration<Provider>, _ options: TransportOptions
     ) async throws -> any NIOCore.Channel {
         var settings = DatagramEndpointSettings()
-        settings.isListening = false
+        // Both may begin: the peer's attempt is answered too. [SCP-DGRAM-29]
+        settings.isListening = configuration.isSymmetric
         let eventLoop = options.eventLoopGroup.next()
+        let local = try await local(options, on: eventLoop)
         return try await Dialing.run(to: endpoint) { [settings] dialing in
             resolve(endpoint, on: eventLoop).flatMap { address in
                 let bootstrap = bootstrap(eventLoop, options, configuration.limits) { channel in
                     try dialing.add(channel)
                     return try DatagramHandler(configuration, settings, acceptor: nil, eventLoop: channel.eventLoop)
                 }
-                guard case .unixDomainSocket = address else { return bootstrap.connect(to: address) }
+                guard case .unixDomainSocket = address else {
+                    guard let local else { return bootstrap.connect(to: address) }
+                    return bootstrap.bind(to: local).flatMap { channel in channel.connect(to: address).map { channel } }
+                }
                 return ReplyName.bind(bootstrap).flatMap { channel in channel.connect(to: address).map { channel } }
             }.flatMapThrowing { channel in
                 try apply(options, to: channel)
                 return channel
             }
+        }
+    }
+
+    /// Where the socket of a client is to be bound.
+    private static func local(
+        _ options: TransportOptions, on eventLoop: any EventLoop
+    ) async throws -> SocketAddress? {
+        guard let endpoint = options.localEndpoint else { return nil }
+        do {
+            return try await resolve(endpoint, on: eventLoop).get()
+        } catch {
+            throw SecureChannelError.dialing(error, endpoint)
         }
     }
 

@@ -103,7 +103,8 @@ struct ReferenceModel {
 
     /// Reliable messages of a side that neither arrived nor were given up.
     func missing(from side: Int) -> [(channel: Channel, id: Int)] {
-        sent[side].filter { $0.key.mode.isReliable }.flatMap { channel, messages in
+        sent[side].filter { $0.key.mode.isReliable }.sorted { $0.key.encoded < $1.key.encoded }.flatMap {
+            channel, messages in
             messages.indices.filter { !messages[$0].isRead && !messages[$0].isExcused }.map { (channel, $0) }
         }
     }

@@ -14,8 +14,14 @@ final class SessionWitness {
     /// Frames of each side, by a hash of all their bytes.
     private var frames: [Set<UInt64>] = [[], []]
     private var unparsed: [[UInt8]] = [[], []]
+    /// Datagrams of one protected frame that each side has accepted.
+    private var accepted: [Set<UInt64>] = [[], []]
+    private let ledger: SecretLedger
 
-    init(keeping kept: Int) { log = EventLog(keeping: kept) }
+    init(keeping kept: Int, _ ledger: SecretLedger) {
+        log = EventLog(keeping: kept)
+        self.ledger = ledger
+    }
 
     func breaks(_ name: String, _ text: @autoclosure () -> String) {
         if broken == nil { broken = BrokenInvariant(name, text()) }
@@ -23,8 +29,16 @@ final class SessionWitness {
 
     func note(_ text: String, _ bytes: [UInt8] = [], at now: Instant) { log.note(text, bytes, at: now) }
 
+    /// [S13] What a side has reported.
+    func reported(_ event: Event, at now: Instant) {
+        let text = "\(event)"
+        if ledger.isSaid(in: text) { breaks("S13", "a secret in: \(text)") }
+        note(text, at: now)
+    }
+
     func sent(_ side: Int, _ bytes: [UInt8], at now: Instant) {
         log.note(side == 0 ? "initiator sends" : "responder sends", bytes, at: now)
+        if let place = ledger.find(in: bytes) { breaks("S13", "a secret at byte \(place) of \(bytes.count)") }
         sentBytes[side] += bytes.count
         if !bytes.isEmpty { recent[side].append(bytes) }
         if recent[side].count > 64 { recent[side].removeFirst(32) }
@@ -70,6 +84,11 @@ final class SessionWitness {
         receivedBytes[side] += bytes.count
         guard wasAccepted else { return }
         var offset = Self.prefix(bytes)
+        if let header = try? FrameHeader.parse(bytes.span, at: offset, limit: 1 << 20), header.sequence.epoch > 0,
+            header.frameSize == bytes.count - offset, !accepted[side].insert(Self.hash(bytes[offset...])).inserted
+        {
+            breaks("S2", "frame \(header.sequence.rawValue) was accepted twice")
+        }
         while let header = try? FrameHeader.parse(bytes.span, at: offset, limit: 1 << 20),
             header.frameSize <= bytes.count - offset
         {

@@ -8,6 +8,9 @@ protocol SessionWorld: AnyObject {
     var now: Instant { get }
     /// Calls of `advance` that an engine asked for.
     var wakeUps: Int { get }
+    /// Whether the two have lost each other for good: one has moved, and the other cannot tell that it is the same, or
+    /// both have, and neither knows where the other is.
+    var isCutOff: Bool { get }
     /// What a side has reported and nobody has looked at.
     func takeEvents(_ side: Int) -> [Event]
     /// Lets a side say what it has to say.
@@ -28,6 +31,14 @@ final class DatagramWorld: SessionWorld {
     private let witness: SessionWitness
     let engines: [Engine]
     private var taken = [0, 0]
+    private let hasIdentifiers: [Bool]
+    private var hasMoved = [false, false]
+    private var isForgotten = false
+
+    var isCutOff: Bool {
+        let areBothLost = (0..<2).allSatisfy { engines[$0].connection.remoteAddress != pair.addresses[1 - $0] }
+        return isForgotten || areBothLost
+    }
 
     init(
         _ configurations: [Configuration<ForgeableProvider>], _ plan: SessionPlan, _ witness: SessionWitness
@@ -38,6 +49,7 @@ final class DatagramWorld: SessionWorld {
         self.pair = pair
         self.witness = witness
         engines = self.pair.engines
+        hasIdentifiers = plan.sides.map { !$0.connectionID.isEmpty }
         self.pair.observe = { side, bytes, wasAccepted, now in
             if let wasAccepted {
                 witness.arrived(side, bytes, wasAccepted: wasAccepted)
@@ -66,7 +78,12 @@ final class DatagramWorld: SessionWorld {
     func apply(_ step: SessionStep) {
         switch step.action {
         case .link(let conditions): pair.conditions[step.side] = conditions
-        case .rebind(let port): pair.addresses[step.side] = pair.addresses[step.side].on(port: port)
+        case .rebind(let port):
+            hasMoved[step.side] = true
+            pair.addresses[step.side] = pair.addresses[step.side].on(port: port)
+            // Epoch 0 knows one address, and later ones another only with connection ids. [SCP-DGRAM-36]
+            isForgotten =
+                isForgotten || !hasIdentifiers[1 - step.side] || engines.contains { $0.connection.peer == nil }
         case .forge(let bit, let isReflected): forge(step.side, bit, isReflected)
         default: break
         }
@@ -90,6 +107,8 @@ final class DatagramWorld: SessionWorld {
         var conditions = LinkConditions()
         conditions.delay = .milliseconds(20)
         pair.conditions = [conditions, conditions]
+        // Who has moved and has nothing to say is not found by one who has.
+        for side in 0..<2 where hasMoved[side] { engines[side].connection.ping(at: pair.now) }
     }
 
     func part() {

@@ -18,6 +18,8 @@ final class StreamWorld: SessionWorld {
     private let witness: SessionWitness
     private(set) var now = Instant.zero
     private(set) var wakeUps = 0
+    /// Who waits for the rest of a frame whose length was changed waits for bytes that do not come.
+    private(set) var isCutOff = false
     private var wires = [Wire(), Wire()]
     private var events: [[Event]] = [[], []]
 
@@ -131,6 +133,7 @@ final class StreamWorld: SessionWorld {
     /// Turns a bit over of what is on its way from a side.
     private func damage(_ side: Int, _ bit: Int) {
         guard let last = wires[side].chunks.indices.last else { return }
+        isCutOff = true
         wires[side].chunks[last].bytes[bit / 8 % wires[side].chunks[last].bytes.count] ^= 1 << UInt8(bit % 8)
     }
 

@@ -1,5 +1,6 @@
 import SCP
 import SCPGcrypt
+import SCPMisbehaviours
 import Testing
 
 /// What one input can cost us is bounded by its size, and what it makes us say by less.

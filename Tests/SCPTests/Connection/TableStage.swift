@@ -1,4 +1,5 @@
 import SCPGcrypt
+import SCPMisbehaviours
 
 @testable import SCP
 

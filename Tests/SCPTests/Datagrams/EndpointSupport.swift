@@ -7,7 +7,7 @@ import Testing
 /// Endpoints on one simulated network.
 final class Town {
     final class House {
-        let address: Address
+        var address: Address
         var endpoint: DatagramEndpoint<GcryptProvider>
         var events: [(connection: ConnectionHandle, event: Event)] = []
         var sentBytes = 0
@@ -28,6 +28,10 @@ final class Town {
     var network: SimulatedNetwork<Address>
     var houses: [Address: House] = [:]
     private var collections = 0
+    /// The datagrams that are lost, by the order in which they were sent.
+    var lost: Set<Int> = []
+    /// Whether a datagram is lost for what is in it.
+    var loses: ([UInt8]) -> Bool = { _ in false }
     /// Every datagram that was sent, with who sent it where.
     var seen: [(from: Address, to: Address, bytes: [UInt8])] = []
 
@@ -55,11 +59,24 @@ final class Town {
             house.sent += 1
             house.sentBytes += bytes.count
             seen.append((house.address, destination, bytes))
+            guard !lost.contains(seen.count - 1), !loses(bytes) else { continue }
             network.send(bytes, from: house.address, to: destination, at: now)
         }
         while let event = house.endpoint.pollEvent() { house.events.append(event) }
         collections += 1
         if house.endpoint.count < 20 || collections.isMultiple(of: 61) { house.endpoint.checkCounts() }
+    }
+
+    /// A house has another address from now on.
+    func move(_ house: House, to address: Address) {
+        houses[house.address] = nil
+        house.address = address
+        houses[address] = house
+    }
+
+    /// A house is empty again, with nothing remembered.
+    func forget(_ house: House) throws -> House {
+        try add(house.address, house.endpoint.configuration, house.endpoint.settings)
     }
 
     /// Gives a datagram to a house, as if from an address.

@@ -1,3 +1,4 @@
+import SCPMisbehaviours
 import SCPSimulation
 import Testing
 
@@ -64,8 +65,8 @@ struct HostileDatagramTests {
     }
 
     /// The table of the streams: scenarios 37, 40, 43, 48. [SCP-PROT-10] [SCP-REC-24] [SCP-FLOW-3]
-    @Test(arguments: RecordRuleTests.rules, [0, 1])
-    func records(rule: RecordRuleTests.Rule, victim: Int) throws {
+    @Test(arguments: Misbehaviour.rules, [0, 1])
+    func records(rule: Misbehaviour.Rule, victim: Int) throws {
         var attack = try Attack(on: victim)
         for plaintext in rule.before { try attack.give(.data, plaintext) }
         let before = attack.state
@@ -77,23 +78,8 @@ struct HostileDatagramTests {
         #expect(rule.code == nil ? state == .established : state != .established)
     }
 
-    static let acknowledgements: [(plaintext: [UInt8], code: ErrorCode?)] = [
-        ([0, 0, 0, 0, 0, 5], nil), ([0, 0, 9, 0, 0, 5], nil), ([1, 0, 0, 0, 0, 5, 1, 2, 3], nil),
-        ([], .malformedFrame), ([0], .malformedFrame), ([0, 0, 0, 0, 0], .malformedFrame),
-        ([0, 0, 0, 0, 0, 5, 0], .malformedFrame), ([2, 0, 0, 0, 0, 5], .malformedFrame),
-        ([0x80, 0, 0, 0, 0, 5], .malformedFrame), ([1, 0, 0, 0, 0, 5], .malformedFrame),
-        ([0, 0, 0, 0, 1, 5], .malformedFrame), ([0, 0, 0, 1, 0, 0, 0, 5], .malformedFrame),
-        ([0, 0, 0, 63, 0, 5], .malformedFrame), ([0, 0, 0, 0x40, 64, 0, 5], .malformedFrame),
-        ([0, 0, 0] + varintBytes(Varint.maximum) + [0, 5], .malformedFrame),
-        ([0, 0, 0, 0] + varintBytes(Varint.maximum) + [5], .malformedFrame),
-        ([0] + varintBytes(1_000) + [0, 0, 0, 5], .sequenceViolation),
-        ([0] + varintBytes(Varint.maximum) + [0, 0, 0, 5], .sequenceViolation),
-        ([0, 0] + varintBytes(Varint.maximum) + [0, 0, 5], nil),
-        ([0, 0, 0, 0, 0] + varintBytes(Varint.maximum), nil),
-    ]
-
     /// [SCP-ACK-1] [SCP-ACK-4] [SCP-DGRAM-31]
-    @Test(arguments: acknowledgements, [0, 1])
+    @Test(arguments: Misbehaviour.acknowledgements, [0, 1])
     func acknowledgement(_ row: (plaintext: [UInt8], code: ErrorCode?), victim: Int) throws {
         var attack = try Attack(on: victim)
         try attack.give(.ack, row.plaintext)
@@ -115,7 +101,7 @@ struct HostileDatagramTests {
     }
 
     /// [SCP-CLOSE-1] [SCP-CLOSE-2] [SCP-ERR-4]
-    @Test(arguments: RecordRuleTests.closeRows, [0, 1])
+    @Test(arguments: Misbehaviour.closes, [0, 1])
     func close(_ row: (plaintext: [UInt8], code: ErrorCode?), victim: Int) throws {
         var attack = try Attack(on: victim)
         try attack.give(.close, row.plaintext)

@@ -1,4 +1,5 @@
 import SCPGcrypt
+import SCPMisbehaviours
 import SCPSimulation
 import Testing
 

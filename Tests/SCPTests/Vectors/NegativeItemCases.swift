@@ -1,3 +1,5 @@
+import SCPMisbehaviours
+
 @testable import SCP
 
 /// Every row of the table of items, in every message.

@@ -1,3 +1,5 @@
+import SCPMisbehaviours
+
 @testable import SCP
 
 /// Records, messages and credit.

@@ -1,3 +1,5 @@
+import SCPMisbehaviours
+
 @testable import SCP
 
 /// ACK, CLOSE and rotation of epoch 1.

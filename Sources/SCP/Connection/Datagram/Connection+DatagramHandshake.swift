@@ -114,6 +114,7 @@ extension Connection {
         }
         link?.handshake.assembly.discard()
         link?.handshake.progressAt = nil
+        noteOpening(assembly.bytes)
         do throws(Violation) {
             let prepared = try ResponderHandshake.prepare(
                 verified, assembly.bytes.span, 0..<assembly.bytes.count, configuration)
