@@ -1,9 +1,10 @@
 # `make run` shows the channel at work; `make test` proves it. Both install what is missing first.
 
 SWIFT ?= swift
-SOURCES = Package.swift Sources Tests
+SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Benchmarks
 
 .PHONY: help setup build release run test test-debug test-release test-asan test-tsan bench rotation token format lint clean
+.PHONY: benchmarks benchmarks-engine
 .PHONY: netem models vectors peer fuzz faults coverage secrets differential simulate transfer flood
 
 help:
@@ -27,6 +28,8 @@ help:
 	@echo 'make netem         files over UDP across bad links between network namespaces, where the machine can (not in CI)'
 	@echo 'make rotation      send 3 GiB through a channel, so that its keys are replaced twice (minutes; not in CI)'
 	@echo 'make bench         handshakes, throughput and round trips on this machine'
+	@echo 'make benchmarks    SCP beside libgcrypt alone, TLS and tunnels: a table, raw figures and charts (not in CI)'
+	@echo 'make benchmarks-engine  absolute figures of the engine with distributions, from the benchmark library (not in CI)'
 	@echo 'make format        lay out the sources'
 	@echo 'make lint          check the layout of the sources'
 	@echo 'make clean         remove what was built'
@@ -60,6 +63,22 @@ netem: release
 
 bench: release
 	@$(SECHAN) bench
+
+# The package of Benchmarks/, which builds BoringSSL twice the first time. ONLY= names the groups to be measured. The
+# tunnels follow, with what of spiped and stunnel4 is installed.
+BENCHMARKS = --package-path Benchmarks --configuration release --scratch-path .build-benchmarks
+RESULTS = .build-reports/benchmarks
+PASSES ?= 3
+ROUNDS ?= 31
+ONLY ?=
+benchmarks: release
+	$(SWIFT) build $(BENCHMARKS) --product compare
+	"$$($(SWIFT) build $(BENCHMARKS) --show-bin-path)/compare" \
+		--passes $(PASSES) --rounds $(ROUNDS) --only '$(ONLY)' --output $(RESULTS)
+	Benchmarks/tunnels.py $(SECHAN) --output $(RESULTS)
+
+benchmarks-engine: setup
+	$(SWIFT) package --package-path Benchmarks --scratch-path .build-benchmarks benchmark --no-progress --target EngineBenchmarks
 
 test: setup
 	@.ci/test
@@ -141,4 +160,4 @@ lint:
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
 
 clean:
-	rm -rf .build .build-release .build-asan .build-tsan .build-coverage .build-secrets .build-reports
+	rm -rf .build .build-release .build-asan .build-tsan .build-coverage .build-secrets .build-benchmarks .build-reports

@@ -100,8 +100,12 @@ let package = Package(
 
         // Tests.
         .testTarget(
-            name: "SCPTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPMisbehaviours", "SCPRepeatableMLKEM"],
+            name: "SCPTests",
+            dependencies: [
+                "SCP", "SCPGcrypt", "SCPSimulation", "SCPMisbehaviours", "SCPRepeatableMLKEM", "CAllocationCount",
+            ],
             swiftSettings: settings),
+        .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
         // What peers with valid keys do wrong, for engines and for listeners.
         .target(
             name: "SCPMisbehaviours", dependencies: ["SCP"], path: "Tests/SCPMisbehaviours", swiftSettings: settings),

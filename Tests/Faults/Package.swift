@@ -20,6 +20,7 @@ let package = Package(
         .target(name: "CGcryptShims", dependencies: ["CGcrypt"]),
         .target(name: "SCPGcrypt", dependencies: ["SCP", "CGcrypt", "CGcryptShims"], swiftSettings: settings),
         .target(name: "SCPSimulation", dependencies: ["SCP"], swiftSettings: settings),
+        .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
         .target(
             name: "SCPMisbehaviours", dependencies: ["SCP"], path: "Tests/SCPMisbehaviours", swiftSettings: settings),
         .target(
@@ -27,7 +28,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "SCPTests",
-            dependencies: ["SCP", "SCPGcrypt", "SCPSimulation", "SCPMisbehaviours", "SCPRepeatableMLKEM"],
+            dependencies: [
+                "SCP", "SCPGcrypt", "SCPSimulation", "SCPMisbehaviours", "SCPRepeatableMLKEM", "CAllocationCount",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "SCPSimulationTests", dependencies: ["SCP", "SCPGcrypt", "SCPSimulation"], swiftSettings: settings),

@@ -20,7 +20,8 @@ TEST_SECONDS = 300
 def mirror(directory):
     """A copy of what the engine's tests need; the published vectors are found beside the real package."""
     for name in ["Sources/SCP", "Sources/CGcrypt", "Sources/CGcryptShims", "Sources/SCPGcrypt",
-                 "Sources/SCPSimulation", "Tests/SCPMisbehaviours", "Tests/SCPRepeatableMLKEM", "Tests/SCPTests",
+                 "Sources/SCPSimulation", "Tests/CAllocationCount", "Tests/SCPMisbehaviours",
+                 "Tests/SCPRepeatableMLKEM", "Tests/SCPTests",
                  "Tests/SCPSimulationTests",
                  "Spec/Vectors"]:
         target = directory / name
