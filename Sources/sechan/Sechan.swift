@@ -39,7 +39,7 @@ struct Sechan: AsyncParsableCommand {
             """,
         version: "sechan \(version) (SCP/1)",
         subcommands: [
-            Keygen.self, Pubkey.self, Fingerprint.self, Trust.self, Listen.self, Connect.self, PipeVerb.self,
+            Keygen.self, Pubkey.self, Fingerprint.self, Psk.self, Trust.self, Listen.self, Connect.self, PipeVerb.self,
             ReplayVerb.self, Bench.self, AgentVerb.self, Doctor.self,
         ]
     )

@@ -215,6 +215,27 @@ import Testing
         #expect(try await listener.end().output == "x\n")
     }
 
+    /// A listener with a key for each peer; every peer has its copy of one.
+    @Test func presharedKeysPerPeer() async throws {
+        let users = try await Users()
+        let other = try await Users.makeKey(users.sandbox, "other")
+        try await users.authorize(other)
+        let mine = ["client", "other"].map { users.sandbox.path("for-\($0)") }
+        let copies = ["client", "other"].map { users.sandbox.path("from-\($0)") }
+        for (index, key) in [users.clientKey, other].enumerated() {
+            let made = try await users.run("server", "psk", mine[index], "--peer", key, "--copy", copies[index])
+            #expect(made.status == 0)
+        }
+        let listener = try await users.listen("--psk", mine[0], "--psk", mine[1], at: "udp://127.0.0.1:0")
+        #expect(try await users.connect(listener.address, "-m", "x", "--psk", copies[0]).status == 0)
+        let wrong = try await users.connect(listener.address, "-m", "x", "--psk", copies[1], "--timeout", "2")
+        #expect(wrong.status == 75, "a forged message 3 is not answered on datagrams")
+        let outcome = try await users.run(
+            "other", "connect", listener.address, "--peer", users.serverKey, "-m", "y", "--psk", copies[1])
+        #expect(outcome.status == 0)
+        #expect(try await listener.end().output == "x\ny\n")
+    }
+
     // MARK: What goes wrong
 
     @Test func nobodyIsThere() async throws {

@@ -42,9 +42,12 @@ struct ChannelOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A file with a key that both sides share besides: 32 random bytes in Base64.", valueName: "file"),
+            """
+            A file of `sechan psk` with what both sides share besides: one key for every peer, or keys for some; \
+            files with keys for some may be several.
+            """, valueName: "file"),
         completion: .file())
-    var psk: String?
+    var psk: [String] = []
 
     @Option(
         help: ArgumentHelp(
@@ -106,7 +109,7 @@ struct ChannelOptions: ParsableArguments {
                 remedy: "swift build --traits SwiftCrypto --product sechan; then --backend mixed.")
         }
         configuration.use(hybrid)
-        if let psk { configuration.usePresharedKeys(.common(try KeyFileContent.read(psk).presharedKey())) }
+        if let keys = try PresharedKeyFile.read(psk) { configuration.usePresharedKeys(keys) }
         configuration.timers.handshake = timeout.duration
         configuration.timers.closeWait = max(configuration.timers.closeWait, timeout.duration)
         configuration.timers.idle = idleTimeout.duration

@@ -9,7 +9,7 @@ import SCPGcrypt
 ///     scp1-x25519-private BASE64
 ///
 /// The private bytes exist in ``Secret`` buffers only: the file is read into one, decoded from it into another, and
-/// written from a third.
+/// written from a third (``SecretFile``).
 struct KeyFile {
     /// The first word of the line with the private key.
     static let keyType = "scp1-x25519-private"
@@ -38,23 +38,8 @@ struct KeyFile {
         } catch {
             throw Failure(.internalError, "the crypto library made no key: \(error)")
         }
-        let text = key.text(scalar, created: Timestamp.text(secondsSinceEpoch: secondsSinceEpoch))
-        do throws(SystemError) {
-            let file = try File.create(path, mode: 0o600)
-            do throws(SystemError) {
-                try file.write(text.bytes)
-                try file.synchronize()
-            } catch {
-                // The file is ours and useless: half a key must not pass for one.
-                try? SystemCalls.remove(path)
-                throw error
-            }
-        } catch {
-            guard error.alreadyExists else { throw Failure(.cannotCreate, error) }
-            throw Failure(
-                .cannotCreate, "\(path) exists already, and a key is never replaced",
-                remedy: "Choose another name, or move the old key away first.")
-        }
+        try SecretFile.create(
+            path, head: key.head(created: Timestamp.text(secondsSinceEpoch: secondsSinceEpoch)), scalar)
         return key
     }
 
@@ -93,28 +78,14 @@ struct KeyFile {
         publicKey = text
     }
 
-    /// The file's text, in memory that wipes itself.
-    private func text(_ scalar: Secret, created: String) -> Secret {
-        let head = """
-            # sechan private key for SCP/1 (X25519). Keep it to yourself; the public key is what others need.
-            # created: \(created)
-            \(KeyFile.publicKeyLabel)\(publicKey.text)
-            \(KeyFile.keyType)\u{20}
-            """
-        let text = Secret(count: head.utf8.count + Base64.encodedCount(scalar.count) + 1)
-        text.withMutableBytes { bytes in
-            var index = 0
-            for byte in head.utf8 {
-                bytes[index] = byte
-                index += 1
-            }
-            Base64.encode(scalar.bytes) { character in
-                bytes[index] = character
-                index += 1
-            }
-            bytes[index] = UInt8(ascii: "\n")
-        }
-        return text
+    /// What stands before the private bytes.
+    private func head(created: String) -> String {
+        """
+        # sechan private key for SCP/1 (X25519). Keep it to yourself; the public key is what others need.
+        # created: \(created)
+        \(KeyFile.publicKeyLabel)\(publicKey.text)
+        \(KeyFile.keyType)\u{20}
+        """
     }
 
     /// The public key that a comment line records; nil for any other line.

@@ -50,13 +50,7 @@ struct KeyFileContent {
         var scalar: Secret?
         var recorded: PublicKeyText?
         var publicKeys: [PublicKeyText] = []
-        var number = 0
-        var start = 0
-        while start < count {
-            number += 1
-            let end = lineEnd(from: start)
-            defer { start = end + 1 }
-            guard let first = firstOfWord(from: start, to: end) else { continue }
+        try eachLine { number, first, end throws(Failure) in
             if bytes.bytes[first] == UInt8(ascii: "#") {
                 // A comment is public by its nature; it alone becomes a string.
                 recorded = recorded ?? KeyFile.recordedKey(in: text(first, end))
@@ -69,9 +63,9 @@ struct KeyFileContent {
                 // Never quoted: it may be a secret in some other form.
                 throw malformed(number, "neither a key of this version nor a comment")
             }
+            if scalar != nil, !publicKeys.isEmpty { throw malformed(number, "private and public keys in one file") }
         }
         if let scalar {
-            guard publicKeys.isEmpty else { throw malformed(number, "private and public keys in one file") }
             try refuseIfOpenToOthers()
             return .privateKey(scalar, recorded: recorded)
         }
@@ -79,24 +73,59 @@ struct KeyFileContent {
         return .publicKeys(publicKeys)
     }
 
-    /// The one pre-shared key of the file: 32 bytes in Base64 on a line of their own.
-    func presharedKey() throws(Failure) -> Secret {
-        var secret: Secret?
+    /// The pre-shared keys of the file: one for every peer, or one a line for each.
+    func presharedKeys() throws(Failure) -> PresharedKeys {
+        var common: Secret?
+        var entries: [(key: PublicKey, secret: Secret)] = []
+        try eachLine { number, first, end throws(Failure) in
+            guard bytes.bytes[first] != UInt8(ascii: "#") else { return }
+            guard common == nil else { throw malformed(number, "a second key beside one for every peer") }
+            let (secret, peer) = try presharedKey(first, end, line: number)
+            guard let peer else {
+                guard entries.isEmpty else { throw malformed(number, "a key for every peer beside one for one") }
+                common = secret
+                return
+            }
+            guard !entries.contains(where: { $0.key == peer.key }) else {
+                throw malformed(number, "a second key for one peer")
+            }
+            entries.append((peer.key, secret))
+        }
+        guard common != nil || !entries.isEmpty else { throw Failure(.configuration, "\(path) holds no key") }
+        try refuseIfOpenToOthers("a pre-shared key")
+        return common.map { .common($0) } ?? .perPeer(entries)
+    }
+
+    private func presharedKey(
+        _ start: Int, _ end: Int, line: Int
+    ) throws(Failure) -> (secret: Secret, peer: PublicKeyText?) {
+        var first = start
+        if begins(with: PresharedKeyFile.keyType, from: start, to: end) {
+            guard let next = firstOfWord(from: start + PresharedKeyFile.keyType.utf8.count, to: end) else {
+                throw malformed(line, "the pre-shared key is missing")
+            }
+            first = next
+        }
+        let last = (first..<end).first { isBlank(bytes.bytes[$0]) } ?? end
+        let secret = try thirtyTwoBytes(from: first, to: last, line: line, "the pre-shared key")
+        guard let peer = firstOfWord(from: last, to: end) else { return (secret, nil) }
+        // Two secrets on a line would show one of them in the complaint.
+        guard first != start, begins(with: PublicKeyText.keyType, from: peer, to: end) else {
+            throw malformed(line, "what follows the pre-shared key is no public key")
+        }
+        return (secret, try publicKey(peer, end, line: line))
+    }
+
+    /// Calls `body` with number, first character and end of every line that is not blank.
+    private func eachLine(_ body: (Int, Int, Int) throws(Failure) -> Void) throws(Failure) {
         var number = 0
         var start = 0
         while start < count {
             number += 1
             let end = lineEnd(from: start)
-            defer { start = end + 1 }
-            guard let first = firstOfWord(from: start, to: end), bytes.bytes[first] != UInt8(ascii: "#") else {
-                continue
-            }
-            guard secret == nil else { throw malformed(number, "a second key") }
-            secret = try thirtyTwoBytes(from: first, to: end, line: number, "the pre-shared key")
+            if let first = firstOfWord(from: start, to: end) { try body(number, first, end) }
+            start = end + 1
         }
-        guard let secret else { throw Failure(.configuration, "\(path) holds no key") }
-        try refuseIfOpenToOthers("a pre-shared key")
-        return secret
     }
 
     private func refuseIfOpenToOthers(_ kind: String = "a private key") throws(Failure) {
