@@ -20,9 +20,9 @@ public enum SecureChannelCommand: Sendable {
 /// SCP/1 over a byte stream, TCP or a Unix-domain socket: bytes on the side of the socket, messages on the other.
 ///
 /// - **Inbound** it gives one ``Message`` for each message, and every ``SCP/Event`` as a user event; `.closed` is the
-///   last. A `read()` from a later handler is its wish for messages: with `autoRead` off, messages stay in the engine,
-///   whose credit holds the peer back, until there is one. The socket itself is always read: acknowledgements and
-///   credit for what we send must arrive even when nobody wants messages.
+///   last. A `read()` from a later handler, or NIO's with `autoRead`, is a wish for messages: with `autoRead` off they
+///   stay in the engine, whose credit holds the peer back, until there is one. The socket itself is always read:
+///   acknowledgements and credit for what we send must arrive even when nobody wants messages.
 /// - **Outbound** it takes ``OutgoingMessage``. The promise of a write succeeds when the message is in the engine's
 ///   send buffer; a writer that waits for it is held back as far as the peer holds us back. Frames leave at `flush`.
 /// - `close()` closes in order: accepted messages first, then CLOSE, then its acknowledgement; bounded by the
@@ -94,7 +94,14 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
         guard !hasStarted else { return }
         hasStarted = true
         pump()
-        context.read()
+        readOn(context)
+    }
+
+    /// Wants the socket's next bytes. With `autoRead` on, NIO asks the whole pipeline for them, so that the later
+    /// handlers' wish reaches us too, but only while nobody has: ours comes after.
+    private func readOn(_ context: ChannelHandlerContext) {
+        guard deliversInPipeline else { return context.read() }
+        context.eventLoop.assumeIsolated().execute { self.context?.read() }
     }
 
     public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -108,7 +115,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     public func channelReadComplete(context: ChannelHandlerContext) {
         pump()
         if !deliversInPipeline { context.fireChannelReadComplete() }
-        context.read()
+        readOn(context)
     }
 
     public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
