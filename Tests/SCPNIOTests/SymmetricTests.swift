@@ -2,8 +2,9 @@ import NIOCore
 import NIOPosix
 import SCP
 import SCPGcrypt
-import SCPNIO
 import Testing
+
+@testable import SCPNIO
 
 /// Two peers that connect to each other, with nobody who listens.
 @Suite("Both begin", .timeLimit(.minutes(2)))
@@ -17,12 +18,17 @@ struct SymmetricTests {
         ends.server.identityPolicy = .pinned(ends.clientKey)
     }
 
-    /// A port of the loopback interface that nobody had a moment ago.
-    private func freePort() async throws -> Int {
-        let channel = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
-        defer { channel.close(promise: nil) }
-        return channel.localAddress?.port ?? 0
+    /// Two ports of the loopback interface that nobody had a moment ago.
+    private func freePorts() async throws -> [Int] {
+        var channels: [any NIOCore.Channel] = []
+        for _ in 0..<2 {
+            channels.append(
+                try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                    .bind(host: "127.0.0.1", port: 0).get())
+        }
+        let ports = channels.compactMap { $0.localAddress?.port }
+        for channel in channels { try await channel.close() }
+        return ports
     }
 
     private func connect(
@@ -36,7 +42,7 @@ struct SymmetricTests {
     /// [SCP-DGRAM-29]
     @Test("over UDP, at the same moment or one after the other: one channel", arguments: [0, 1, 5, 300])
     func udp(milliseconds: Int) async throws {
-        let ports = [try await freePort(), try await freePort()]
+        let ports = try await freePorts()
         let (first, second) = (ends.client, ends.server)
         async let one = connect(first, from: ports[0], to: ports[1])
         try await Task.sleep(for: .milliseconds(milliseconds))
@@ -51,6 +57,34 @@ struct SymmetricTests {
         try await channels[0].close()
         #expect(try await channels[1].receive() == nil)
         try await channels[1].close()
+    }
+
+    /// The peer has a socket and speaks, when ours is open and we have not begun yet.
+    @Test("what comes before our attempt waits for it")
+    func early() async throws {
+        let ports = try await freePorts()
+        var options = TransportOptions.quiet
+        options.localEndpoint = .udp("127.0.0.1", ports[0])
+        let endpoint = Endpoint.udp("127.0.0.1", ports[1])
+        let socket = try await DatagramSockets.dial(endpoint, ends.client, options)
+        async let other = connect(ends.server, from: ports[1], to: ports[0])
+        try await Task.sleep(for: .milliseconds(300))
+        let (configuration, observer) = (ends.client, Nobody())
+        let session = try await socket.eventLoop.submit {
+            try socket.pipeline.syncOperations.handler(type: DatagramHandler<GcryptProvider>.self)
+                .connect(configuration, endpoint: endpoint, observer: observer)
+        }.get()
+        #expect(try await session.established().publicKey == ends.serverKey)
+        let channel = try await other
+        #expect(channel.peer.publicKey == ends.clientKey)
+        channel.abort()
+        try await socket.close()
+    }
+
+    private struct Nobody: SessionObserver {
+        func observe(_ event: Event, of session: any AnySession) {}
+        func observeHint(_ error: any Error) {}
+        func observeTick(of session: any AnySession) {}
     }
 
     /// [SCP-HS-35]

@@ -131,7 +131,8 @@ final class DatagramHandler<Provider: CryptoProvider>: ChannelInboundHandler {
 
     // MARK: Connections
 
-    /// Begins a connection with the peer that the socket is connected to. The time for the handshake begins now.
+    /// Begins a connection with the peer that the socket is connected to, and reads from now on. The time for the
+    /// handshake begins now.
     func connect(
         _ configuration: Configuration<Provider>, endpoint name: Endpoint, observer: any SessionObserver
     ) throws -> Session<Provider> {
@@ -140,6 +141,7 @@ final class DatagramHandler<Provider: CryptoProvider>: ChannelInboundHandler {
         let (handle, box) = try begin(address, configuration)
         let session = add(handle, box, named: name, DatagramAcceptor.Place(observer: observer))
         closesWithLast = true
+        try context?.channel.syncOptions?.setOption(.autoRead, value: true)
         pump()
         return session
     }

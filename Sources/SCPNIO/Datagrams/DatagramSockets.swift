@@ -78,10 +78,12 @@ enum DatagramSockets {
         let local = try await local(options, on: eventLoop)
         return try await Dialing.run(to: endpoint) { [settings] dialing in
             resolve(endpoint, on: eventLoop).flatMap { address in
+                // What the peer sends before we begin waits in the kernel: two that begin at once would else agree on a
+                // session that nobody here has asked for yet.
                 let bootstrap = bootstrap(eventLoop, options, configuration.limits) { channel in
                     try dialing.add(channel)
                     return try DatagramHandler(configuration, settings, acceptor: nil, eventLoop: channel.eventLoop)
-                }
+                }.channelOption(.autoRead, value: false)
                 guard case .unixDomainSocket = address else {
                     guard let local else { return bootstrap.connect(to: address) }
                     return bootstrap.bind(to: local).flatMap { channel in channel.connect(to: address).map { channel } }
