@@ -22,6 +22,8 @@ public struct Parties<Provider: CryptoProvider>: Sendable {
             provider: provider, identity: first, identityPolicy: .pinned(try provider.publicKey(of: second)))
         responder = Configuration(
             provider: provider, identity: second, identityPolicy: .allowed([try provider.publicKey(of: first)]))
+        // What is compared with TLS and with X25519 alone: a provider with ML-KEM would prefer the hybrid suite.
+        for side in [\Parties.initiator, \Parties.responder] { self[keyPath: side].use(.classic) }
         guard let room else { return }
         for side in [\Parties.initiator, \Parties.responder] {
             self[keyPath: side].limits.messageLimit = room
