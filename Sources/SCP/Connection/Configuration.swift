@@ -36,9 +36,6 @@ extension ApplicationProtocol: CustomStringConvertible {
 
 /// Everything a connection is told once.
 public struct Configuration<Provider: CryptoProvider>: Sendable {
-    public var provider: Provider
-    /// Our static key: who we are.
-    public var identity: StaticKey<Provider>
     public var identityPolicy: IdentityPolicy
     /// When set, only the psk suites are used, and never a fallback without.
     public var presharedKeys: PresharedKeys?
@@ -70,6 +67,10 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
     /// the two attempts one becomes the session. On datagrams it takes a ``DatagramEndpoint`` that listens.
     /// [SCP-DGRAM-29] [SCP-HS-36]
     public var isSymmetric = false
+    // Last, since their size depends on the provider, as in `Connection`.
+    public var provider: Provider
+    /// Our static key: who we are.
+    public var identity: StaticKey<Provider>
 
     public init(provider: Provider, identity: Provider.PrivateKey, identityPolicy: IdentityPolicy) {
         self.init(provider: provider, identity: .held(identity), identityPolicy: identityPolicy)

@@ -34,11 +34,11 @@ extension Connection {
     /// Takes up the step that waits. [SCP-HS-34]
     private mutating func resume(with secret: Secret, for peer: PublicKey) throws(Violation) {
         switch phase.take() {
-        case .agreeing(var agreeing):
+        case .agreeing(let agreeing):
             agreeing.handshake.supply(secret, for: peer)
             phase = .agreeing(agreeing)
             try sendThird()
-        case .answering(var answering):
+        case .answering(let answering):
             answering.prepared.noise.supply(secret, for: peer)
             phase = .answering(answering)
             try sendSecond()

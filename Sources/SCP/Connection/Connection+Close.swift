@@ -169,7 +169,7 @@ extension Connection {
         var frame = [UInt8](repeating: 0, count: plaintext.count + FrameHeader.overhead)
         var span = frame.mutableSpan
         Bytes.copy(plaintext.span, 0..<plaintext.count, to: &span, at: FrameHeader.size)
-        guard let counter = try? phase.seal(&span, at: 0, plaintextCount: plaintext.count, type: type)
+        guard let counter = try? phase.keys?.seal(&span, at: 0, plaintextCount: plaintext.count, type: type).get()
         else { return nil }
         counts.framesSent &+= 1
         flight.append(frame)

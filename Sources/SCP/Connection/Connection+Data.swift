@@ -93,7 +93,7 @@ extension Connection {
             throw Violation(error)
         }
         // Nothing that was not sent, and nothing that was sent under a newer epoch than its own.
-        let bound = phase.withKeys { keys in epoch < keys.epoch ? keys.firstCounter : keys.nextSendCounter } ?? 0
+        let bound = phase.keys?.acknowledgementBound(epoch: epoch) ?? 0
         guard acknowledgement.largest < bound else { throw Violation(.sequenceViolation, offset: 1) }
         acknowledgements.didReceive(acknowledgement.largest)
         raiseCredit(to: acknowledgement.credit)

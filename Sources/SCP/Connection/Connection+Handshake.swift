@@ -25,7 +25,7 @@ extension Connection {
         _ read: (inout InitiatorHandshake<Provider>, Configuration<Provider>) throws(Violation) -> AcceptedResponse
     ) throws(Violation) {
         switch phase.take() {
-        case .waiting(var waiting):
+        case .waiting(let waiting):
             let before = waiting.handshake
             let response: AcceptedResponse
             do throws(Violation) {
@@ -65,7 +65,7 @@ extension Connection {
     /// [SCP-HS-34]
     mutating func sendThird() throws(Violation) {
         switch phase.take() {
-        case .agreeing(var agreeing):
+        case .agreeing(let agreeing):
             let response = agreeing.response
             let message: [UInt8]
             let schedule: KeySchedule<Provider>
@@ -227,7 +227,7 @@ extension Connection {
             AcceptedInitiator<Provider>
     ) throws(Violation) {
         switch phase.take() {
-        case .halfOpen(var halfOpen):
+        case .halfOpen(let halfOpen):
             let initiator: AcceptedInitiator<Provider>
             let keys: SessionKeys<Provider>
             do throws(Violation) {

@@ -86,7 +86,7 @@ extension Connection {
     /// The largest payload that the present state accepts.
     /// [SCP-FRAME-5]
     private var lengthLimit: Int {
-        phase.receiveEpoch == 0 ? FrameHeader.handshakeLimit : configuration.limits.frameLimit
+        phase.keys == nil ? FrameHeader.handshakeLimit : configuration.limits.frameLimit
     }
 
     /// Whether the state has any use for a frame with this header, by the order of checks that is fixed.
@@ -98,7 +98,8 @@ extension Connection {
             guard expectsInHandshake(header.type) else { throw Violation(.unexpectedMessage, offset: 1) }
             return
         }
-        try phase.check(header)
+        guard let keys = phase.keys else { throw Violation(.sequenceViolation, offset: 2) }
+        try keys.check(header)
     }
 
     // [SCP-STATE-2] [SCP-STATE-3] [SCP-STATE-4] [SCP-STATE-5] [SCP-STATE-6] [SCP-STATE-25]
@@ -131,7 +132,8 @@ extension Connection {
     private mutating func processProtected(
         _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
     ) throws(Violation) {
-        let opened = try phase.open(&frame, at: start, header: header)
+        guard let keys = phase.keys else { throw Violation(.sequenceViolation) }
+        let opened = try keys.open(&frame, at: start, header: header).get()
         timers.restart(at: clock)
         let isFirst = header.sequence.counter == 0 || opened.isFirstOfEpoch
         // [SCP-STATE-12] Nothing was asked for yet that could be answered.

@@ -90,7 +90,7 @@ extension Connection {
 
     /// Whether the responder's first frame of epoch 1 is still to be written.
     var owesConfirmation: Bool {
-        mutating get { role == .responder && owed.credit && phase.withKeys { $0.nextSendCounter } == 0 }
+        role == .responder && owed.credit && phase.keys?.nextSendCounter == 0
     }
 
     // [SCP-ACK-12] [SCP-FLOW-9]
@@ -110,7 +110,7 @@ extension Connection {
         _ message: OwedRotation, _ plaintext: [UInt8], to output: inout OutputSpan<UInt8>
     ) throws(Violation) {
         // [SCP-FRAME-11]
-        guard phase.withKeys({ $0.allowsOrdinaryFrame }) == true else { throw Violation(.keyLimitReached) }
+        guard phase.keys?.allowsOrdinaryFrame == true else { throw Violation(.keyLimitReached) }
         let start = output.count
         output.append(zeros: FrameHeader.size)
         output.append(plaintext)
@@ -150,9 +150,9 @@ extension Connection {
         // Where something stands in the output already, a fresh one is better than a stunted frame.
         let enough = output.isEmpty ? minimum : max(minimum, FrameHeader.overhead + min(wanted, outbox.wantedRoom))
         guard output.freeCapacity >= enough else { return .outputFull(needed: enough) }
-        let counter = phase.withKeys { keys in keys.allowsOrdinaryFrame ? keys.nextSendCounter : nil }
         // [SCP-FRAME-11]
-        guard let counter = counter.flatMap({ $0 }) else { throw Violation(.keyLimitReached) }
+        guard let keys = phase.keys, keys.allowsOrdinaryFrame else { throw Violation(.keyLimitReached) }
+        let counter = keys.nextSendCounter
         let start = output.count
         let end = start + FrameHeader.size + min(wanted, output.freeCapacity - FrameHeader.overhead)
         output.append(zeros: FrameHeader.size)
@@ -181,15 +181,18 @@ extension Connection {
         let count = output.count - start - FrameHeader.size
         output.append(zeros: FrameHeader.tagSize + FrameHeader.macSize)
         var frame = output.mutableSpan
-        do throws(Violation) {
-            let counter = try phase.seal(&frame, at: start, plaintextCount: count, type: type)
+        let sealed =
+            phase.keys?.seal(&frame, at: start, plaintextCount: count, type: type)
+            ?? .failure(Violation(.internalError))
+        switch sealed {
+        case .success(let counter):
             counts.framesSent &+= 1
             return counter
-        } catch {
+        case .failure(let violation):
             // [SCP-PROT-11]
             // Nothing of a frame that could not be protected may leave.
             output.removeLast(output.count - start)
-            throw error
+            throw violation
         }
     }
 

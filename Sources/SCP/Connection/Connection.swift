@@ -17,7 +17,6 @@
 public struct Connection<Provider: CryptoProvider>: ~Copyable {
     /// What it began as, but for an initiator that met a larger attempt of its peer's (`[SCP-HS-36]`).
     public internal(set) var role: Role
-    let configuration: Configuration<Provider>
     var phase: Phase<Provider>
     var inbox: Inbox
     var outbox: Outbox
@@ -56,7 +55,7 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     /// SHA-256 of the attempt's message 1, where two initiators may meet. [SCP-DGRAM-29]
     var opening: Digest?
     /// Keys for the application, from epoch 1; forgotten when the session ends.
-    var exporter: Exporter<Provider>?
+    var exporter: Exporter?
     /// The largest payload the peer accepts from epoch 1 on.
     var peerFrameLimit = Int(TransportParameters.minimumFrameLimit)
 
@@ -92,6 +91,10 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     /// What a connection on datagrams has besides; nil on streams.
     var link: DatagramLink<Provider>?
     let isStream: Bool
+
+    /// The last property: of all it alone has a size that depends on the provider. What stands before it has offsets that
+    /// the compiler knows, and a program that was compiled apart from the engine looks up no metadata while it sends.
+    let configuration: Configuration<Provider>
 
     /// Begins a connection on a stream. An initiator's INIT is ready to be polled.
     public init(_ role: Role, _ configuration: Configuration<Provider>, at now: Instant) throws(ConfigurationError) {
@@ -158,7 +161,7 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     ) throws(ConfigurationError) {
         let begun = try Self.begin(role, configuration, isStream: false)
         let own = Array(connectionID.prefix(DatagramPrefix.maximumConnectionID))
-        var link = DatagramLink<Provider>(remote: remote, ownConnectionID: own)
+        let link = DatagramLink<Provider>(remote: remote, ownConnectionID: own)
         if let begun {
             link.path.limit.validate()
             link.handshake.beginInit(begun.message, begun.handshake)
@@ -181,7 +184,8 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     ///   - length: 1 to 8,160.
     public func exportKey(label: String, context: Span<UInt8>, length: Int) throws(ExportError) -> Secret {
         guard peer != nil, let exporter else { throw .notConfirmed }
-        return try exporter.export(label: Array(label.utf8), context: context, length: length)
+        return try exporter.export(
+            label: Array(label.utf8), context: context, length: length, configuration.provider)
     }
 
     /// 32 bytes that stand for this session and no other: what authenticates the application's users binds to them.

@@ -9,7 +9,7 @@ package struct KeyFingerprints {
 extension Connection {
     /// Of the keys that are held now.
     package mutating func keyFingerprints() -> KeyFingerprints {
-        phase.withKeys { $0.fingerprints() } ?? KeyFingerprints()
+        phase.keys?.fingerprints() ?? KeyFingerprints()
     }
 
     /// How long the newest samples say that an answer may take; nil on streams.

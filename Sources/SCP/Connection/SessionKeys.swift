@@ -1,9 +1,10 @@
 /// The keys of the session with the counters and the usage that bound them: one send epoch, and one receive epoch, or
 /// two while a rotation is under way.
 ///
-/// Counters run through the whole connection and never restart, so a (key, nonce) pair cannot repeat.
+/// Counters run through the whole connection and never restart, so a (key, nonce) pair cannot repeat. An object, which
+/// one ``Phase`` hands to the next: frames are protected where it lies.
 /// [SCP-FRAME-9] [SCP-ROT-17]
-struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
+final class SessionKeys<Provider: CryptoProvider> {
     /// The epoch we send under.
     private(set) var epoch: UInt16
     private var sending: TrafficKeys<Provider>
@@ -55,8 +56,17 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     /// [SCP-FRAME-11]
     var allowsOrdinaryFrame: Bool { nextSendCounter <= Constant.lastOrdinaryCounter }
 
+    /// Whether an epoch has been used as much as it may be, in either direction. [SCP-KEY-14]
+    var isExhausted: Bool {
+        sent.reaches(frames: Constant.hardFrameLimit, bytes: Constant.hardByteLimit)
+            || received.reaches(frames: Constant.hardFrameLimit, bytes: Constant.hardByteLimit)
+    }
+
+    /// What every counter that a frame of `epoch` acknowledges is below.
+    func acknowledgementBound(epoch: UInt16) -> UInt64 { epoch < self.epoch ? firstCounter : nextSendCounter }
+
     /// For tests of the limits: as if so much had happened.
-    mutating func pretend(
+    func pretend(
         counter: UInt64? = nil, epoch: UInt16? = nil, sent: KeyUsage? = nil, received: KeyUsage? = nil
     ) {
         nextSendCounter = counter ?? nextSendCounter
@@ -83,7 +93,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
 
     /// The asker's side, on RESPONSE: from now on we send under the next epoch; the old send keys are gone.
     /// [SCP-ROT-12] [SCP-ROT-21]
-    mutating func switchSending(to schedule: KeySchedule<Provider>, role: Role) throws(CryptoError) {
+    func switchSending(to schedule: KeySchedule<Provider>, role: Role) throws(CryptoError) {
         let next = highestInstalled &+ 1
         previous = nil
         let keys = try schedule.trafficKeys(sentBy: role)
@@ -99,7 +109,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
 
     /// The answerer's side, on INIT: frames under the next epoch may come; ours follow when the first has.
     /// [SCP-ROT-10]
-    mutating func prepare(_ schedule: KeySchedule<Provider>, role: Role) throws(CryptoError) {
+    func prepare(_ schedule: KeySchedule<Provider>, role: Role) throws(CryptoError) {
         previous = nil
         upcoming = UpcomingKeys(
             epoch: highestInstalled &+ 1, receiving: try schedule.trafficKeys(sentBy: role.peer),
@@ -111,7 +121,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     /// The first frame of the next epoch has arrived: the old receive keys are gone at once, since a stream brings no
     /// older frame after it. On datagrams they stay until ``forgetPrevious()``.
     /// [SCP-ROT-14] [SCP-ROT-16] [SCP-ROT-24]
-    private mutating func turn(_ next: UpcomingKeys<Provider>) {
+    private func turn(_ next: UpcomingKeys<Provider>) {
         if window != nil { previous = PreviousKeys(epoch: receiveEpoch, receiving: receiving) }
         lowestOfEpoch = .max
         receiving = next.receiving
@@ -130,7 +140,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
 
     /// Seals the frame that begins at `start` and ends with the 48 bytes made for tag and HMAC; gives its counter.
     /// [SCP-FRAME-9] [SCP-PROT-11]
-    mutating func seal(
+    func seal(
         _ frame: inout MutableSpan<UInt8>, at start: Int, plaintextCount: Int, type: FrameType
     ) -> Result<UInt64, Violation> {
         guard !isBroken else { return .failure(Violation(.internalError)) }
@@ -151,7 +161,8 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
         return .success(counter)
     }
 
-    /// Checks the sequence of a frame against what a stream must bring next. [SCP-FRAME-10]
+    /// Throws when the frame is not the one that the stream must bring next.
+    /// [SCP-FRAME-10] [SCP-STATE-7] [SCP-STATE-8] [SCP-STATE-9] [SCP-STATE-11] [SCP-STATE-12]
     func check(_ header: FrameHeader) throws(Violation) {
         let sequence = header.sequence
         guard sequence.epoch == receiveEpoch || sequence.epoch == upcoming?.epoch,
@@ -160,7 +171,7 @@ struct SessionKeys<Provider: CryptoProvider>: ~Copyable {
     }
 
     /// Opens a checked frame in place; gives where its plaintext is, and whether it turned the epoch.
-    mutating func open(
+    func open(
         _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
     ) -> Result<OpenedFrame, Violation> {
         let next = header.sequence.epoch == receiveEpoch ? nil : upcoming
@@ -207,12 +218,12 @@ extension SessionKeys {
 
     /// Erases the receive keys of the epoch before.
     /// [SCP-ROT-24]
-    mutating func forgetPrevious() { previous = nil }
+    func forgetPrevious() { previous = nil }
     var hasPrevious: Bool { previous != nil }
 
     /// Opens a frame of a datagram in place. The counter is marked only after GCM.
     /// [SCP-DGRAM-5] [SCP-ROT-24]
-    mutating func openDatagram(
+    func openDatagram(
         _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
     ) -> Opening {
         let epoch = header.sequence.epoch

@@ -13,8 +13,7 @@ public enum ExportError: Error, Equatable, Sendable {
 /// Keys for the application. They come from the first epoch, so they are the same on both sides and for the whole
 /// connection, whatever rotates meanwhile.
 /// [SCP-KEY-8]
-struct Exporter<Provider: CryptoProvider> {
-    private let provider: Provider
+struct Exporter {
     private let secret: Secret
     /// 32 bytes that stand for this session and no other, to be bound to by what authenticates the application's users.
     let binding: Secret
@@ -22,10 +21,9 @@ struct Exporter<Provider: CryptoProvider> {
     /// - Parameters:
     ///   - secret: `exporter` of the first epoch, 32 bytes.
     ///   - binding: `binding` of the first epoch, 32 bytes.
-    init(secret: Secret, binding: Secret, provider: Provider) {
+    init(secret: Secret, binding: Secret) {
         self.secret = secret
         self.binding = binding
-        self.provider = provider
     }
 
     /// `length` bytes that only the two ends of the connection can derive. Any other label, context or length gives
@@ -35,7 +33,9 @@ struct Exporter<Provider: CryptoProvider> {
     ///   - label: what the bytes are for, 1 to 250 bytes, different for each use.
     ///   - context: any number of bytes that tell apart the exports for one use.
     ///   - length: in bytes, 1 to 8,160.
-    func export(label: [UInt8], context: Span<UInt8>, length: Int) throws(ExportError) -> Secret {
+    func export(
+        label: [UInt8], context: Span<UInt8>, length: Int, _ provider: some CryptoProvider
+    ) throws(ExportError) -> Secret {
         guard (1...KeyDerivation.maximumLabel).contains(label.count) else { throw .label }
         guard KeyDerivation.outputCounts.contains(length) else { throw .length }
         do throws(CryptoError) {

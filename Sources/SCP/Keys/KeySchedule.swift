@@ -36,8 +36,8 @@ struct KeySchedule<Provider: CryptoProvider> {
 
     /// Of the first epoch: what the application's keys come from, for the whole connection.
     /// [SCP-KEY-8]
-    func exporter() throws(CryptoError) -> Exporter<Provider> {
-        Exporter(secret: try expand("exporter", 32), binding: try expand("binding", 32), provider: provider)
+    func exporter() throws(CryptoError) -> Exporter {
+        Exporter(secret: try expand("exporter", 32), binding: try expand("binding", 32))
     }
 
     private func expand(_ label: String, _ count: Int) throws(CryptoError) -> Secret {

@@ -109,7 +109,7 @@ extension DatagramEndpoint {
         guard hasRoom(for: remote, count: count, total: total) else { return .refused(drop(.limited)) }
         let identifier = newIdentifier()
         guard
-            var connection = try? Connection(
+            let connection = try? Connection(
                 .responder, configuration, to: remote, connectionID: identifier, at: clock)
         else { return .refused(drop(.limited)) }
         if isValidated { connection.link?.path.limit.validate() }

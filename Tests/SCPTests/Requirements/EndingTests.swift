@@ -23,7 +23,7 @@ import Testing
             transmit = peer.engine.pollTransmit(into: &output, unwritten: 0, at: peer.now)
         }
         #expect(transmit == .endOfStream)
-        let hasKeys = peer.engine.phase.withKeys { _ in true }
+        let hasKeys = peer.engine.phase.keys
         #expect(hasKeys == nil)
         #expect(peer.engine.readText(at: peer.now) == "heard")
     }

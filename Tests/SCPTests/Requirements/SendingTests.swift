@@ -14,7 +14,7 @@ import Testing
     // [SCP-REC-3] [SCP-FRAME-9] [SCP-STREAM-1]
     @Test func numbersHaveNoGaps() throws {
         var peer = try ForgingPeer(.initiator)
-        let first = peer.engine.phase.withKeys { $0.nextSendCounter } ?? 0
+        let first = peer.engine.phase.keys?.nextSendCounter ?? 0
         var counters: [UInt64] = []
         var ids: [UInt64] = []
         for round in 0..<5 {
@@ -208,7 +208,7 @@ import Testing
         for isRotation in [false, true] {
             var peer = try ForgingPeer()
             _ = peer.listen()
-            _ = peer.engine.phase.withKeys { $0.pretend(counter: (1 << 48) - 256) }
+            peer.engine.phase.keys?.pretend(counter: (1 << 48) - 256)
             try peer.say(.ping)
             #expect(peer.listen().map(\.type) == [.ack])
             if isRotation {
@@ -222,10 +222,10 @@ import Testing
         }
         var peer = try ForgingPeer()
         _ = peer.listen()
-        _ = peer.engine.phase.withKeys { $0.pretend(counter: (1 << 48) - 257) }
+        peer.engine.phase.keys?.pretend(counter: (1 << 48) - 257)
         _ = try peer.engine.send("last", at: peer.now)
         #expect(peer.listen().map(\.type) == [.data])
-        _ = peer.engine.phase.withKeys { $0.pretend(counter: 1 << 48) }
+        peer.engine.phase.keys?.pretend(counter: 1 << 48)
         peer.engine.abort(at: peer.now)
         #expect(peer.listen() == [])
     }
@@ -245,7 +245,7 @@ import Testing
         for isSent in [true, false] {
             var peer = try ForgingPeer()
             _ = peer.listen()
-            _ = peer.engine.phase.withKeys { isSent ? $0.pretend(sent: bytes) : $0.pretend(received: bytes) }
+            if isSent { peer.engine.phase.keys?.pretend(sent: bytes) } else { peer.engine.phase.keys?.pretend(received: bytes) }
             let code = codeThrown { () throws(ConnectionError) in try peer.say(.ping) }
             #expect(code == .keyLimitReached)
             #expect(peer.listen().map(\.type).last == .close)

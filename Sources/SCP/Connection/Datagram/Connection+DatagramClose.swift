@@ -70,14 +70,14 @@ extension Connection {
         output.append(zeros: FrameHeader.size)
         output.append(close.plaintext)
         let counter = try seal(&output, from: start, type: .close)
-        self.link?.close?.didSend(counter, timeout: link.recovery.roundTrip.probeTimeout, at: clock)
+        link.close?.didSend(counter, timeout: link.recovery.roundTrip.probeTimeout, at: clock)
         return link.path.remote
     }
 
     /// The ACK of the peer's CLOSE.
     mutating func writeFinalDatagram(_ output: inout OutputSpan<UInt8>) throws(Violation) -> Address? {
         guard let link, link.owesFinalAcknowledgement, !link.accepted.isEmpty else { return nil }
-        self.link?.owesFinalAcknowledgement = false
+        link.owesFinalAcknowledgement = false
         DatagramPrefix.write(link.path.peerConnectionID, to: &output)
         try writeLastAcknowledgement(&output)
         return link.path.remote

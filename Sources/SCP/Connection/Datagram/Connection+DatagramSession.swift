@@ -5,9 +5,9 @@ extension Connection {
     mutating func receiveProtected(
         _ input: inout MutableSpan<UInt8>, at offset: Int, _ header: FrameHeader, address: Address
     ) -> FrameVerdict {
-        let refusal: DropReason? = phase.withKeys { keys in keys.refusal(header) } ?? .unknownEpoch
-        if let refusal { return .dropped(refusal) }
-        switch phase.openDatagram(&input, at: offset, header: header) {
+        guard let keys = phase.keys else { return .dropped(.unknownEpoch) }
+        if let refusal = keys.refusal(header) { return .dropped(refusal) }
+        switch keys.openDatagram(&input, at: offset, header: header) {
         case .forged:
             countForgery()
             return .stop(.unauthentic)
@@ -108,7 +108,7 @@ extension Connection {
         } catch {
             throw Violation(error)
         }
-        let bound = phase.withKeys { keys in epoch < keys.epoch ? keys.firstCounter : keys.nextSendCounter } ?? 0
+        let bound = phase.keys?.acknowledgementBound(epoch: epoch) ?? 0
         guard acknowledgement.largest < bound else { throw Violation(.sequenceViolation, offset: 1) }
         if state == .closing {
             if link?.close?.isAcknowledged(by: acknowledgement) == true {
@@ -166,7 +166,7 @@ extension Connection {
     /// [SCP-DGRAM-36]
     private mutating func noteAddress(_ address: Address, counter: UInt64) {
         guard let path = link?.path, address != path.remote, path.move?.address != address, state == .established,
-            phase.withKeys({ $0.isNewest(counter) }) == true,
+            phase.keys?.isNewest(counter) == true,
             let token = try? Attempt.random(configuration.provider).rawValue
         else { return }
         let wait = link?.recovery.roundTrip.probeTimeout ?? RoundTrip.initial
@@ -185,14 +185,14 @@ extension Connection {
     /// [SCP-DGRAM-36]
     mutating func writePathDatagram(_ output: inout OutputSpan<UInt8>) throws(Violation) -> Address? {
         guard let link, state == .established, link.recovery.allowsDatagram(isProbe: true) else { return nil }
-        if let answer = self.link?.path.takeAnswer() {
+        if let answer = link.path.takeAnswer() {
             let size = try writePathRecord(.pathResponse(token: answer.token), to: &output)
-            self.link?.path.didSendAnswer(to: answer.address, size: size)
+            link.path.didSendAnswer(to: answer.address, size: size)
             return answer.address
         }
         guard let move = link.path.dueChallenge(size: pathDatagramSize) else { return nil }
         let size = try writePathRecord(.pathChallenge(token: move.token), to: &output)
-        self.link?.path.didSendChallenge(
+        link.path.didSendChallenge(
             size: size, repeatAt: clock.advanced(by: link.recovery.roundTrip.probeTimeout))
         return move.address
     }

@@ -39,7 +39,7 @@ extension Connection {
     private mutating func expireKeysAndPath() {
         if let due = link?.oldKeysUntil, due <= clock {
             link?.oldKeysUntil = nil
-            _ = phase.withKeys { $0.forgetPrevious() }
+            phase.keys?.forgetPrevious()
         }
         if let due = link?.path.move?.repeatAt, due <= clock {
             let wait = link?.recovery.roundTrip.probeTimeout ?? RoundTrip.initial
@@ -59,7 +59,7 @@ extension Connection {
     /// Without connection ids a peer that has moved is lost: the embedder may dial again before the idle time is over.
     private mutating func suspectPath() {
         guard let link, link.recovery.probeCount >= Constant.suspectProbes, !link.isSuspect else { return }
-        self.link?.isSuspect = true
+        link.isSuspect = true
         events.pathSuspect()
     }
 }

@@ -93,7 +93,7 @@ extension Connection {
         guard let link, link.handshake.owesProgress, !link.handshake.assembly.isEmpty,
             let identity = phase.progressIdentity(link.handshake, configuration)
         else { return nil }
-        self.link?.handshake.owesProgress = false
+        link.handshake.owesProgress = false
         let isInit = identity.type == .handshakeInit
         guard role == .initiator || link.path.limit.isValidated,
             let frame = try? HandshakeFrame.piece(
@@ -103,8 +103,8 @@ extension Connection {
         else { return nil }
         output.append(frame)
         counts.framesSent &+= 1
-        self.link?.path.limit.didSend(frame.count)
-        self.link?.handshake.lastProgress = clock
+        link.path.limit.didSend(frame.count)
+        link.handshake.lastProgress = clock
         return link.path.remote
     }
 
@@ -160,9 +160,7 @@ extension Connection {
 
     /// What is to be sent now; nil when it is nothing, or must wait.
     private mutating func plan() -> Plan? {
-        guard var link else { return nil }
-        self.link = nil
-        defer { self.link = link }
+        guard let link else { return nil }
         var plan = Plan(size: link.recovery.pathSize.current)
         let mustProbe = link.recovery.probesOwed > 0
         if mustProbe, !wantsDataFrame, owedRotation == nil { owed.ping = true }
@@ -240,9 +238,9 @@ extension Connection {
     private mutating func writeDataFrame(_ output: inout OutputSpan<UInt8>, end: Int) throws(Violation) {
         let start = output.count
         guard end - start - FrameHeader.size >= Constant.minimumDatagramRoom else { return }
-        let counter = phase.withKeys { keys in keys.allowsOrdinaryFrame ? keys.nextSendCounter : nil }
         // [SCP-FRAME-11]
-        guard let counter = counter.flatMap({ $0 }) else { throw Violation(.keyLimitReached) }
+        guard let keys = phase.keys, keys.allowsOrdinaryFrame else { throw Violation(.keyLimitReached) }
+        let counter = keys.nextSendCounter
         output.append(zeros: FrameHeader.size)
         // [SCP-DGRAM-28]
         if isNearlyIdle { owed.ping = true }

@@ -1,5 +1,5 @@
-/// What a connection on datagrams has besides what one on a stream has.
-struct DatagramLink<Provider: CryptoProvider> {
+/// What a connection on datagrams has besides what one on a stream has. An object: streams do not carry room for it.
+final class DatagramLink<Provider: CryptoProvider> {
     var handshake = DatagramHandshake<Provider>()
     var path: DatagramPath
     var recovery: Recovery
@@ -37,13 +37,13 @@ struct DatagramLink<Provider: CryptoProvider> {
 
     /// Something came that a CLOSE answers.
     /// [SCP-DGRAM-24] [SCP-DGRAM-26]
-    mutating func provokeClose(at now: Instant) {
+    func provokeClose(at now: Instant) {
         close?.provoke(after: recovery.roundTrip.probeTimeout / 2, at: now)
     }
 
     /// Message 3 is accepted: what is kept to know its duplicates, and what stands before frames for the initiator.
     /// [SCP-DGRAM-12]
-    mutating func didAcceptInitiator(_ handshake: ResponderHandshake<Provider>, connectionID: [UInt8]?) {
+    func didAcceptInitiator(_ handshake: ResponderHandshake<Provider>, connectionID: [UInt8]?) {
         self.handshake.accepted = (handshake.attempt, handshake.finished)
         self.handshake.flight = nil
         self.handshake.assembly.discard()

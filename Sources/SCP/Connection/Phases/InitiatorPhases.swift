@@ -1,12 +1,12 @@
 /// WAIT: INIT is out, RESPONSE is awaited.
 struct Waiting<Provider: CryptoProvider>: ~Copyable {
-    var handshake: InitiatorHandshake<Provider>
+    @Boxed var handshake: InitiatorHandshake<Provider>
 }
 
 /// DECIDE: message 2 is authentic; nothing of message 3 exists before the responder is accepted.
 struct Deciding<Provider: CryptoProvider>: ~Copyable {
-    var handshake: InitiatorHandshake<Provider>
-    let response: AcceptedResponse
+    @Boxed var handshake: InitiatorHandshake<Provider>
+    @Boxed var response: AcceptedResponse
 
     init(_ waiting: consuming Waiting<Provider>, response: AcceptedResponse) {
         handshake = waiting.handshake
@@ -16,8 +16,8 @@ struct Deciding<Provider: CryptoProvider>: ~Copyable {
 
 /// AGREE at the initiator: the responder is accepted, and message 3 waits for an agreement that is made elsewhere.
 struct Agreeing<Provider: CryptoProvider>: ~Copyable {
-    var handshake: InitiatorHandshake<Provider>
-    let response: AcceptedResponse
+    @Boxed var handshake: InitiatorHandshake<Provider>
+    @Boxed var response: AcceptedResponse
     let isFirstUse: Bool
 
     init(_ deciding: consuming Deciding<Provider>, isFirstUse: Bool) {
@@ -29,13 +29,13 @@ struct Agreeing<Provider: CryptoProvider>: ~Copyable {
 
 /// UNCONF: message 3 is out and epoch 1 is ready; the responder has not spoken under it.
 struct Unconfirmed<Provider: CryptoProvider>: ~Copyable {
-    var keys: SessionKeys<Provider>
+    let keys: SessionKeys<Provider>
     /// Verifies a CLOSE of epoch 0, which may still come from a responder that refused message 3.
     let hello: HelloKeys<Provider>
     let attempt: Attempt
-    let peer: Peer
+    @Boxed var peer: Peer
 
-    init(_ agreeing: consuming Agreeing<Provider>, keys: consuming SessionKeys<Provider>, peer: Peer) {
+    init(_ agreeing: consuming Agreeing<Provider>, keys: SessionKeys<Provider>, peer: Peer) {
         self.keys = keys
         hello = agreeing.handshake.hello
         attempt = agreeing.handshake.attempt

@@ -1,33 +1,5 @@
 /// What the phases do on datagrams alone.
 extension Phase {
-    /// Opens a frame of a datagram in place, in the phases that have keys.
-    mutating func openDatagram(
-        _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
-    ) -> SessionKeys<Provider>.Opening {
-        let result: SessionKeys<Provider>.Opening
-        switch consume self {
-        case .unconfirmed(var phase):
-            result = phase.keys.openDatagram(&frame, at: start, header: header)
-            self = .unconfirmed(phase)
-        case .held(var phase):
-            result = phase.keys.openDatagram(&frame, at: start, header: header)
-            self = .held(phase)
-        case .established(var phase):
-            result = phase.keys.openDatagram(&frame, at: start, header: header)
-            self = .established(phase)
-        case .closing(var phase):
-            result = phase.keys.openDatagram(&frame, at: start, header: header)
-            self = .closing(phase)
-        case .acknowledging(var phase):
-            result = phase.keys.openDatagram(&frame, at: start, header: header)
-            self = .acknowledging(phase)
-        case let other:
-            self = other
-            return .forged
-        }
-        return result
-    }
-
     /// Moves the keys to CLOSING; false in the phases that have none.
     mutating func close(isComplete: Bool) -> Bool {
         switch consume self {

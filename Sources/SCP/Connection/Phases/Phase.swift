@@ -24,6 +24,7 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
     case acknowledging(Acknowledging<Provider>)
     case closed
 
+    @inline(__always)
     var state: ConnectionState {
         switch self {
         case .waiting: .waiting
@@ -49,86 +50,17 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
         return phase
     }
 
-    /// Runs `body` on the session's keys, in the phases that have them.
-    mutating func withKeys<Result>(_ body: (inout SessionKeys<Provider>) -> Result) -> Result? {
-        switch consume self {
-        case .unconfirmed(var phase):
-            let result = body(&phase.keys)
-            self = .unconfirmed(phase)
-            return result
-        case .held(var phase):
-            let result = body(&phase.keys)
-            self = .held(phase)
-            return result
-        case .established(var phase):
-            let result = body(&phase.keys)
-            self = .established(phase)
-            return result
-        case .closing(var phase):
-            let result = body(&phase.keys)
-            self = .closing(phase)
-            return result
-        case .acknowledging(var phase):
-            let result = body(&phase.keys)
-            self = .acknowledging(phase)
-            return result
-        case let other:
-            self = other
-            return nil
+    /// The session's keys, in the states that have them.
+    @inline(__always)
+    var keys: SessionKeys<Provider>? {
+        switch self {
+        case .unconfirmed(let phase): phase.keys
+        case .held(let phase): phase.keys
+        case .established(let phase): phase.keys
+        case .closing(let phase): phase.keys
+        case .acknowledging(let phase): phase.keys
+        default: nil
         }
-    }
-
-    /// Opens a protected frame in place.
-    mutating func open(
-        _ frame: inout MutableSpan<UInt8>, at start: Int, header: FrameHeader
-    ) throws(Violation) -> OpenedFrame {
-        let result: Result<OpenedFrame, Violation>
-        switch consume self {
-        case .unconfirmed(var phase):
-            result = phase.keys.open(&frame, at: start, header: header)
-            self = .unconfirmed(phase)
-        case .held(var phase):
-            result = phase.keys.open(&frame, at: start, header: header)
-            self = .held(phase)
-        case .established(var phase):
-            result = phase.keys.open(&frame, at: start, header: header)
-            self = .established(phase)
-        case .closing(var phase):
-            result = phase.keys.open(&frame, at: start, header: header)
-            self = .closing(phase)
-        case let other:
-            self = other
-            throw Violation(.sequenceViolation)
-        }
-        return try result.get()
-    }
-
-    /// Seals the frame that begins at `start`; returns its counter.
-    mutating func seal(
-        _ frame: inout MutableSpan<UInt8>, at start: Int, plaintextCount: Int, type: FrameType
-    ) throws(Violation) -> UInt64 {
-        let result: Result<UInt64, Violation>
-        switch consume self {
-        case .unconfirmed(var phase):
-            result = phase.keys.seal(&frame, at: start, plaintextCount: plaintextCount, type: type)
-            self = .unconfirmed(phase)
-        case .held(var phase):
-            result = phase.keys.seal(&frame, at: start, plaintextCount: plaintextCount, type: type)
-            self = .held(phase)
-        case .established(var phase):
-            result = phase.keys.seal(&frame, at: start, plaintextCount: plaintextCount, type: type)
-            self = .established(phase)
-        case .closing(var phase):
-            result = phase.keys.seal(&frame, at: start, plaintextCount: plaintextCount, type: type)
-            self = .closing(phase)
-        case .acknowledging(var phase):
-            result = phase.keys.seal(&frame, at: start, plaintextCount: plaintextCount, type: type)
-            self = .acknowledging(phase)
-        case let other:
-            self = other
-            throw Violation(.internalError)
-        }
-        return try result.get()
     }
 
     /// What a CLOSE of epoch 0 carries and is protected with in this state.
@@ -156,15 +88,12 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
     }
 
     /// Whether an epoch has been used as much as it may be, in either direction. [SCP-KEY-14]
+    @inline(__always)
     var areKeysExhausted: Bool {
-        func isExhausted(_ sent: KeyUsage, _ received: KeyUsage) -> Bool {
-            sent.reaches(frames: Constant.hardFrameLimit, bytes: Constant.hardByteLimit)
-                || received.reaches(frames: Constant.hardFrameLimit, bytes: Constant.hardByteLimit)
-        }
-        return switch self {
-        case .unconfirmed(let phase): isExhausted(phase.keys.sent, phase.keys.received)
-        case .held(let phase): isExhausted(phase.keys.sent, phase.keys.received)
-        case .established(let phase): isExhausted(phase.keys.sent, phase.keys.received)
+        switch self {
+        case .unconfirmed(let phase): phase.keys.isExhausted
+        case .held(let phase): phase.keys.isExhausted
+        case .established(let phase): phase.keys.isExhausted
         default: false
         }
     }
@@ -185,29 +114,6 @@ enum Phase<Provider: CryptoProvider>: ~Copyable {
         switch self {
         case .closing(let closing): (closing.counter, closing.isComplete, closing.hasDiscarded)
         default: nil
-        }
-    }
-
-    /// Throws when the frame is not the one that the stream must bring next.
-    /// [SCP-STATE-7] [SCP-STATE-8] [SCP-STATE-9] [SCP-STATE-11] [SCP-STATE-12]
-    func check(_ header: FrameHeader) throws(Violation) {
-        switch self {
-        case .unconfirmed(let phase): try phase.keys.check(header)
-        case .held(let phase): try phase.keys.check(header)
-        case .established(let phase): try phase.keys.check(header)
-        case .closing(let phase): try phase.keys.check(header)
-        default: throw Violation(.sequenceViolation, offset: 2)
-        }
-    }
-
-    /// The epoch whose frames are received: 0 until session keys exist.
-    var receiveEpoch: UInt16 {
-        switch self {
-        case .unconfirmed(let phase): phase.keys.receiveEpoch
-        case .held(let phase): phase.keys.receiveEpoch
-        case .established(let phase): phase.keys.receiveEpoch
-        case .closing(let phase): phase.keys.receiveEpoch
-        default: 0
         }
     }
 }

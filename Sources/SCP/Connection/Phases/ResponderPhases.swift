@@ -3,7 +3,7 @@ struct AwaitingInit: ~Copyable {}
 
 /// AGREE at the responder: message 1 is accepted, and message 2 waits for an agreement that is made elsewhere.
 struct Answering<Provider: CryptoProvider>: ~Copyable {
-    var prepared: ResponderHandshake<Provider>.Prepared
+    @Boxed var prepared: ResponderHandshake<Provider>.Prepared
 
     init(_ awaiting: consuming AwaitingInit, prepared: ResponderHandshake<Provider>.Prepared) {
         self.prepared = prepared
@@ -12,7 +12,7 @@ struct Answering<Provider: CryptoProvider>: ~Copyable {
 
 /// HALF: RESPONSE is out, message 3 is awaited.
 struct HalfOpen<Provider: CryptoProvider>: ~Copyable {
-    var handshake: ResponderHandshake<Provider>
+    @Boxed var handshake: ResponderHandshake<Provider>
 
     init(_ answering: consuming Answering<Provider>, handshake: ResponderHandshake<Provider>) {
         self.handshake = handshake
@@ -21,10 +21,10 @@ struct HalfOpen<Provider: CryptoProvider>: ~Copyable {
 
 /// HOLD: message 3 is authentic and confirmed; somebody is deciding whether the initiator is welcome.
 struct Held<Provider: CryptoProvider>: ~Copyable {
-    var keys: SessionKeys<Provider>
-    let candidate: Peer
+    let keys: SessionKeys<Provider>
+    @Boxed var candidate: Peer
 
-    init(_ halfOpen: consuming HalfOpen<Provider>, keys: consuming SessionKeys<Provider>, candidate: Peer) {
+    init(_ halfOpen: consuming HalfOpen<Provider>, keys: SessionKeys<Provider>, candidate: Peer) {
         self.keys = keys
         self.candidate = candidate
     }

@@ -1,7 +1,7 @@
 /// EST: both sides are confirmed and accepted.
 struct Established<Provider: CryptoProvider>: ~Copyable {
-    var keys: SessionKeys<Provider>
-    let peer: Peer
+    let keys: SessionKeys<Provider>
+    @Boxed var peer: Peer
 
     init(_ unconfirmed: consuming Unconfirmed<Provider>) {
         peer = unconfirmed.peer
@@ -16,7 +16,7 @@ struct Established<Provider: CryptoProvider>: ~Copyable {
 
 /// CLOSING: our CLOSE is out. DATA is neither processed nor acknowledged any more.
 struct Closing<Provider: CryptoProvider>: ~Copyable {
-    var keys: SessionKeys<Provider>
+    let keys: SessionKeys<Provider>
     /// The counter of our CLOSE.
     let counter: UInt64
     /// Whether everything that was accepted had been sent before it.
@@ -25,7 +25,7 @@ struct Closing<Provider: CryptoProvider>: ~Copyable {
     /// what nobody got.
     var hasDiscarded = false
 
-    init(keys: consuming SessionKeys<Provider>, counter: UInt64, isComplete: Bool) {
+    init(keys: SessionKeys<Provider>, counter: UInt64, isComplete: Bool) {
         self.keys = keys
         self.counter = counter
         self.isComplete = isComplete
@@ -39,7 +39,7 @@ struct Draining: ~Copyable {}
 
 /// DRAINING on datagrams: the outcome is decided; the keys stay to acknowledge a CLOSE that is repeated.
 struct Acknowledging<Provider: CryptoProvider>: ~Copyable {
-    var keys: SessionKeys<Provider>
+    let keys: SessionKeys<Provider>
 
-    init(keys: consuming SessionKeys<Provider>) { self.keys = keys }
+    init(keys: SessionKeys<Provider>) { self.keys = keys }
 }

@@ -12,7 +12,7 @@ extension Connection {
     /// [SCP-ROT-1] [SCP-ROT-2] [SCP-ROT-8]
     mutating func startRotationIfDue() throws(Violation) {
         guard state == .established, closeIntent == nil, rotation.isIdle else { return }
-        guard let keys = rotationView, !keys.isAnswering else { return }
+        guard let keys = rotatingKeys, !keys.isAnswering else { return }
         if keys.isDue(rotationSettings) { wantsRotation = true }
         guard wantsRotation || wishesRotation, keys.isConfirmed, keys.isSettled else { return }
         // A responder that has granted nothing may be holding us, and refuses a request then. [SCP-ROT-2]
@@ -78,7 +78,7 @@ extension Connection {
 
     /// The peer asks.
     mutating func processRotationInit(_ plaintext: Span<UInt8>) throws(Violation) {
-        guard state == .established, let keys = rotationView else { throw Violation(.unexpectedMessage) }
+        guard let keys = rotatingKeys else { throw Violation(.unexpectedMessage) }
         let message = try parseRotation(plaintext, .handshakeInit)
         // [SCP-ROT-18]
         if isNewRequest(message), !peerRequests.take(at: clock) { throw Violation(.rateLimited) }
@@ -134,7 +134,7 @@ extension Connection {
 
     /// The peer answers.
     mutating func processRotationResponse(_ plaintext: Span<UInt8>) throws(Violation) {
-        guard state == .established, let keys = rotationView else { throw Violation(.unexpectedMessage) }
+        guard let keys = rotatingKeys else { throw Violation(.unexpectedMessage) }
         let message = try parseRotation(plaintext, .handshakeResponse)
         switch rotation {
         case .asking(let request) where request.isAnswered(by: message):
@@ -176,12 +176,12 @@ extension Connection {
         // Until now the old receive keys were still in use, however long ago ours were replaced.
         timers.keyAge = clock.advanced(by: Constant.hardAgeLimit)
         if owedRotation?.type == .handshakeResponse { owedRotation = nil }  // it has arrived [SCP-ROT-23]
-        if let keys = rotationView, keys.epoch > counts.epoch { beganEpoch() }
+        if let keys = rotatingKeys, keys.epoch > counts.epoch { beganEpoch() }
     }
 
     // [SCP-ROT-19] [SCP-TIME-16]
     private mutating func beganEpoch() {
-        guard let keys = rotationView else { return }
+        guard let keys = rotatingKeys else { return }
         wantsRotation = false
         counts.epoch = keys.epoch
         counts.rotations &+= 1
@@ -212,46 +212,23 @@ extension Connection {
     }
 
     private mutating func install(
-        _ body: (inout SessionKeys<Provider>) throws(CryptoError) -> Void
+        _ body: (SessionKeys<Provider>) throws(CryptoError) -> Void
     ) throws(NoiseError) {
-        let result: Result<Void, CryptoError>? = phase.withKeys { keys in
-            do throws(CryptoError) { return .success(try body(&keys)) } catch { return .failure(error) }
-        }
-        guard let result else { throw .outOfTurn }
-        do throws(CryptoError) { try result.get() } catch { throw NoiseError(error) }
+        guard let keys = phase.keys else { throw .outOfTurn }
+        do throws(CryptoError) { try body(keys) } catch { throw NoiseError(error) }
     }
 
     var rotationSettings: RotationSettings { configuration.rotation.staggered(role) }
 
-    /// What rotation needs to know of the keys.
-    private var rotationView: RotationView? {
-        switch phase {
-        case .established(let phase):
-            RotationView(
-                epoch: phase.keys.epoch, highestInstalled: phase.keys.highestInstalled,
-                isSettled: phase.keys.highestInstalled == phase.keys.epoch
-                    && phase.keys.receiveEpoch == phase.keys.epoch,
-                isAnswering: phase.keys.isAnswering, isConfirmed: phase.keys.isConfirmed, sent: phase.keys.sent,
-                received: phase.keys.received, chain: phase.keys.chain, hash: phase.keys.hash)
-        default: nil
-        }
-    }
+    /// The session's keys, while they may be replaced.
+    private var rotatingKeys: SessionKeys<Provider>? { state == .established ? phase.keys : nil }
 }
 
-/// The keys of a session as rotation sees them.
-private struct RotationView {
-    let epoch: UInt16
-    let highestInstalled: UInt16
+extension SessionKeys {
     /// Whether one epoch is in force in both directions.
-    let isSettled: Bool
-    let isAnswering: Bool
-    let isConfirmed: Bool
-    let sent: KeyUsage
-    let received: KeyUsage
-    let chain: Secret
-    let hash: Digest
+    fileprivate var isSettled: Bool { highestInstalled == epoch && receiveEpoch == epoch }
 
-    func isDue(_ settings: RotationSettings) -> Bool {
+    fileprivate func isDue(_ settings: RotationSettings) -> Bool {
         sent.reaches(frames: settings.frames, bytes: settings.bytes)
             || received.reaches(frames: settings.frames, bytes: settings.bytes)
     }

@@ -85,14 +85,14 @@ extension Connection {
     mutating func isNewRequest(_ message: RotationMessage) -> Bool {
         guard let link else { return true }
         if let last = link.lastRequest, last == (message.target, message.nonce) { return false }
-        self.link?.lastRequest = (message.target, message.nonce)
+        link.lastRequest = (message.target, message.nonce)
         return true
     }
 
     /// What was lost of our request or answer goes out again while it is alive.
     /// [SCP-ROT-23]
     mutating func didLoseRotation(piece: Int) {
-        let isAnswering = phase.withKeys { $0.isAnswering } ?? false
+        let isAnswering = phase.keys?.isAnswering ?? false
         let isAsking = if case .asking = rotation { true } else { false }
         let message = owedRotation ?? link?.rotation
         guard message?.type == .handshakeInit ? isAsking : isAnswering else { return }

@@ -1,6 +1,8 @@
 /// The rotation sub-state of an established session. That an answer is out is told by the session's keys: those of the
 /// next epoch are installed and wait for its first frame.
-enum RotationState<Provider: CryptoProvider> {
+///
+/// Indirect: a connection has a rotation under way for moments, and room for one all the time would be carried along.
+indirect enum RotationState<Provider: CryptoProvider> {
     case idle
     /// Our request cannot be written before the holder of our private key has answered.
     case preparing(RotationRequest<Provider>)
