@@ -92,8 +92,8 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     var link: DatagramLink<Provider>?
     let isStream: Bool
 
-    /// The last property: of all it alone has a size that depends on the provider. What stands before it has offsets that
-    /// the compiler knows, and a program that was compiled apart from the engine looks up no metadata while it sends.
+    /// The last property: it alone has a size that depends on the provider. What stands before it has offsets that the
+    /// compiler knows, so that a program compiled apart from the engine looks up no metadata while it sends.
     let configuration: Configuration<Provider>
 
     /// Begins a connection on a stream. An initiator's INIT is ready to be polled.

@@ -9,7 +9,7 @@ enum FrameProtectionError: Error, Equatable {
 }
 
 /// The keys of one direction in one epoch: `key`, `mac` and `iv`.
-struct TrafficKeys<Provider: CryptoProvider> {
+final class TrafficKeys<Provider: CryptoProvider> {
     private let cipher: Provider.Cipher
     let authenticator: Provider.Authenticator
     private let iv: Secret
@@ -23,6 +23,7 @@ struct TrafficKeys<Provider: CryptoProvider> {
     /// `iv XOR (0x00000000 || sequence)`.
     /// [SCP-PROT-1]
     private func nonce(_ sequence: SequenceNumber) -> Nonce {
+        let iv = iv
         let bytes = iv.bytes
         let number = sequence.rawValue
         return [12 of UInt8] { index in

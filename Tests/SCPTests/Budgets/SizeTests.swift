@@ -28,6 +28,6 @@ struct SizeTests {
 
     @Test("a connection's own bytes, without what it points at")
     func connection() {
-        #expect(MemoryLayout<Connection<GcryptProvider>>.size <= 4_864)
+        #expect(MemoryLayout<Connection<GcryptProvider>>.size <= 2_688)
     }
 }

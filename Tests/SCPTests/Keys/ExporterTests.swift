@@ -6,11 +6,11 @@ import Testing
 // [SCP-KEY-8]
 @Suite struct ExporterTests {
     private let reference: KeyReference
-    private let exporter: Exporter<GcryptProvider>
+    private let exporter: Exporter
 
     init() throws {
         reference = try KeyReference()
-        exporter = Exporter(secret: testSecret(1), binding: testSecret(2), provider: reference.provider)
+        exporter = Exporter(secret: testSecret(1), binding: testSecret(2))
     }
 
     private func export(_ label: String, _ context: String = "", _ length: Int = 32) throws(ExportError) -> [UInt8] {
@@ -18,7 +18,7 @@ import Testing
     }
 
     private func export(_ label: [UInt8], _ context: [UInt8], _ length: Int) throws(ExportError) -> [UInt8] {
-        array(try exporter.export(label: label, context: context.span, length: length))
+        array(try exporter.export(label: label, context: context.span, length: length, reference.provider))
     }
 
     @Test func derivedAsSpecified() throws {
@@ -64,13 +64,15 @@ import Testing
 
     @Test func failingBackend() throws {
         let provider = try ObservedProvider()
-        let exporter = Exporter(secret: testSecret(1), binding: testSecret(2), provider: provider)
-        let calls = try provider.log.during { _ = try exporter.export(label: [1], context: Span(), length: 32) }
+        let exporter = Exporter(secret: testSecret(1), binding: testSecret(2))
+        let calls = try provider.log.during {
+            _ = try exporter.export(label: [1], context: Span(), length: 32, provider)
+        }
         #expect(!calls.isEmpty)
         for position in calls.indices {
             provider.log.fail(after: position)
             #expect(throws: ExportError.backend(.backend(99))) {
-                try exporter.export(label: [1], context: Span(), length: 32)
+                try exporter.export(label: [1], context: Span(), length: 32, provider)
             }
         }
     }
@@ -81,7 +83,7 @@ import Testing
         func exports(_ state: NoiseState) throws -> [[UInt8]] {
             let schedule = try state.schedule()
             let exporter = try schedule.exporter()
-            let key = try exporter.export(label: Array("test".utf8), context: Span(), length: 64)
+            let key = try exporter.export(label: Array("test".utf8), context: Span(), length: 64, provider)
             return [array(key), array(exporter.binding)]
         }
         var pair = try NoiseKeys(provider).pair(.xx)

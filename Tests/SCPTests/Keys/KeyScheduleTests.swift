@@ -22,7 +22,7 @@ import Testing
         let keys = Array(provider.log.keys[before...])
         #expect(keys.count == 4)
         let exporter = try schedule.exporter()
-        let exported = try exporter.export(label: [1], context: Span(), length: 32)
+        let exported = try exporter.export(label: [1], context: Span(), length: 32, provider)
         return keys + [array(try schedule.chain()), array(exporter.binding), array(exported)]
     }
 

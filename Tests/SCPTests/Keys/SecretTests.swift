@@ -69,9 +69,11 @@ import Testing
         texts += ["\(Holder(secret: secret))", "\(PresharedKeys.common(secret))", "\([secret])"]
         let provider = try ObservedProvider()
         let schedule = try KeySchedule((secret, secret), hash: Digest(repeating: 1), provider: provider)
-        texts += ["\(schedule)", "\(try schedule.exporter())", "\(try schedule.trafficKeys(sentBy: .initiator))"]
-        for text in texts { #expect(!text.contains("171, 171") && !text.lowercased().contains("abab")) }
+        texts += ["\(schedule)", "\(try schedule.exporter())"]
         #expect(texts.allSatisfy { $0.contains("redacted") })
+        // An object, of which only the type is printed.
+        texts.append("\(try schedule.trafficKeys(sentBy: .initiator))")
+        for text in texts { #expect(!text.contains("171, 171") && !text.lowercased().contains("abab")) }
         var dumped = ""
         dump(secret, to: &dumped)
         dump(Holder(secret: secret), to: &dumped)

@@ -245,7 +245,7 @@ import Testing
         for isSent in [true, false] {
             var peer = try ForgingPeer()
             _ = peer.listen()
-            if isSent { peer.engine.phase.keys?.pretend(sent: bytes) } else { peer.engine.phase.keys?.pretend(received: bytes) }
+            peer.engine.phase.keys?.pretend(sent: isSent ? bytes : nil, received: isSent ? nil : bytes)
             let code = codeThrown { () throws(ConnectionError) in try peer.say(.ping) }
             #expect(code == .keyLimitReached)
             #expect(peer.listen().map(\.type).last == .close)
@@ -257,7 +257,7 @@ import Testing
         let provider = ForgeableProvider(seed: 1)
         let secret = try provider.randomSecret(count: 32)
         let hash = [32 of UInt8](repeating: 0)
-        var keys = try SessionKeys(
+        let keys = try SessionKeys(
             KeySchedule((secret, secret), hash: hash, provider: provider), role: .initiator)
         var short = [UInt8](repeating: 0, count: 20)
         var span = short.mutableSpan

@@ -186,7 +186,7 @@ enum HandshakeVectors {
 
     private static func exports(_ secret: [UInt8], _ provider: VectorProvider) throws -> JSON {
         let secret = Secret(copying: secret.span)
-        let exporter = Exporter(secret: secret, binding: Secret(count: 32), provider: provider)
+        let exporter = Exporter(secret: secret, binding: Secret(count: 32))
         let none = try provider.hash(Span(), Span())
         let requests: [(String, [UInt8], Int)] = [
             ("EXPERIMENTAL test", [], 32), ("EXPERIMENTAL test", [], 33), ("EXPERIMENTAL test", [0, 1, 2], 32),
@@ -194,7 +194,8 @@ enum HandshakeVectors {
         ]
         return .list(
             try requests.map { label, context, length in
-                let output = try exporter.export(label: Array(label.utf8), context: context.span, length: length)
+                let output = try exporter.export(
+                    label: Array(label.utf8), context: context.span, length: length, provider)
                 let key = try KeyDerivation.expandLabel(
                     provider, secret, Array(label.utf8), context: none.span, count: 32)
                 return .object([

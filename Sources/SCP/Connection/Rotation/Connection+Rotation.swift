@@ -23,6 +23,12 @@ extension Connection {
         guard ownRequests.take(at: clock) else { return }
         wantsRotation = false
         wishesRotation = false
+        try beginRotation(keys)
+    }
+
+    /// Apart from the question whether it is due, which every frame asks: a Noise state on the stack takes metadata.
+    @inline(never)
+    private mutating func beginRotation(_ keys: SessionKeys<Provider>) throws(Violation) {
         do throws(NoiseError) {
             let mode = configuration.rotation.mode
             let nonce = try randomNonce()

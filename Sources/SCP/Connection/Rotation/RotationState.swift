@@ -13,6 +13,7 @@ indirect enum RotationState<Provider: CryptoProvider> {
     /// The same with the peer's request.
     case answering(RotationRequest<Provider>, request: [UInt8])
 
+    @inline(__always)
     var isIdle: Bool {
         if case .idle = self { return true }
         return false
