@@ -40,6 +40,4 @@ struct Draining: ~Copyable {}
 /// DRAINING on datagrams: the outcome is decided; the keys stay to acknowledge a CLOSE that is repeated.
 struct Acknowledging<Provider: CryptoProvider>: ~Copyable {
     let keys: SessionKeys<Provider>
-
-    init(keys: SessionKeys<Provider>) { self.keys = keys }
 }
