@@ -24,34 +24,60 @@ extension GcryptPrivateKey: CustomStringConvertible {
     public var description: String { "GcryptPrivateKey(redacted)" }
 }
 
-/// One AES-256-GCM key in one libgcrypt handle, which is wiped and closed with the last reference.
+/// One AES-256-GCM key in one libgcrypt handle of 2 KB, which is wiped and closed at rest and with the last reference.
 public final class GcryptCipher: RecordCipher {
-    private let handle: CipherHandle
+    private let key: Secret
+    private var handle: CipherHandle?
 
-    init(_ key: Secret) throws(CryptoError) { handle = try CipherHandle(key) }
+    init(_ key: Secret) throws(CryptoError) {
+        handle = try CipherHandle(key)
+        self.key = Secret(copying: key.bytes)
+    }
+
+    public func rest() { handle = nil }
+
+    private func opened() throws(CryptoError) -> CipherHandle {
+        if let handle { return handle }
+        let opened = try CipherHandle(key)
+        handle = opened
+        return opened
+    }
 
     public func seal(
         _ buffer: inout MutableSpan<UInt8>, _ range: Range<Int>, nonce: Nonce, authenticating header: Span<UInt8>
     ) throws(CryptoError) {
-        try handle.apply(.seal, &buffer, range, nonce: nonce, authenticating: header)
+        try opened().apply(.seal, &buffer, range, nonce: nonce, authenticating: header)
     }
 
     public func open(
         _ buffer: inout MutableSpan<UInt8>, _ range: Range<Int>, nonce: Nonce, authenticating header: Span<UInt8>
     ) throws(CryptoError) {
-        try handle.apply(.unseal, &buffer, range, nonce: nonce, authenticating: header)
+        try opened().apply(.unseal, &buffer, range, nonce: nonce, authenticating: header)
     }
 }
 
-/// One HMAC-SHA-256 key in one libgcrypt handle, which is wiped and closed with the last reference.
+/// One HMAC-SHA-256 key in one libgcrypt handle of 2 KB, which is wiped and closed at rest and with the last reference.
 public final class GcryptAuthenticator: RecordAuthenticator {
-    private let handle: HMACHandle
+    private let key: Secret
+    private var handle: HMACHandle?
 
-    init(_ key: Secret) throws(CryptoError) { handle = try HMACHandle(key) }
+    init(_ key: Secret) throws(CryptoError) {
+        handle = try HMACHandle(key)
+        self.key = Secret(copying: key.bytes)
+    }
 
-    public func authenticate(_ bytes: Span<UInt8>) throws(CryptoError) -> Digest { try handle.authenticate(bytes) }
+    public func rest() { handle = nil }
+
+    private func opened() throws(CryptoError) -> HMACHandle {
+        if let handle { return handle }
+        let opened = try HMACHandle(key)
+        handle = opened
+        return opened
+    }
+
+    public func authenticate(_ bytes: Span<UInt8>) throws(CryptoError) -> Digest { try opened().authenticate(bytes) }
 
     public func verify(_ tag: Span<UInt8>, of bytes: Span<UInt8>) throws(CryptoError) -> Bool {
-        try handle.verify(tag, of: bytes)
+        try opened().verify(tag, of: bytes)
     }
 }

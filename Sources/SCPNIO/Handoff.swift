@@ -74,7 +74,7 @@ struct IncomingHandoff {
     /// Bytes, with 32 for each message, that a batch may have; one message may always be taken.
     static let batch = 16_384
 
-    private var messages = CircularBuffer<Message>()
+    private var messages = CircularBuffer<Message>(initialCapacity: 1)
     private(set) var size = 0
 
     mutating func append(_ message: Message) {

@@ -51,12 +51,15 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     private var isPumpScheduled = false
     /// Handlers after this one asked for messages.
     private var isDemanded = false
-    private var pendingWrites = CircularBuffer<(message: OutgoingMessage, promise: EventLoopPromise<Void>?)>()
+    /// Whether they have been told that there is a session.
+    private var isEstablished = false
+    /// Whether bytes came since the engine was last asked for messages.
+    private var mayHaveMessages = false
+    private var pendingWrites = CircularBuffer<(message: OutgoingMessage, promise: EventLoopPromise<Void>?)>(
+        initialCapacity: 1)
     private var closePromises: [EventLoopPromise<Void>] = []
     /// A copy of what was read last: NIO keeps the buffers it reads into, so they are never ours alone to work in.
     private var scratch = ByteBuffer()
-    /// Whether bytes moved since the last timer.
-    var isBusy = false
     private var hasClosedTransport = false
 
     /// - Parameter eventLoop: the channel's. The time for the handshake begins now.
@@ -105,7 +108,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     }
 
     public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        isBusy = true
+        mayHaveMessages = true
         scratch.clear(minimumCapacity: 0)
         let bytes = unwrapInboundIn(data)
         scratch.writeBytes(bytes.readableBytesSpan)
@@ -113,6 +116,8 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     }
 
     public func channelReadComplete(context: ChannelHandlerContext) {
+        // First, so that what they answer at once leaves with our acknowledgement, in one write.
+        if isEstablished { deliver(context) }
         pump()
         if !deliversInPipeline { context.fireChannelReadComplete() }
         readOn(context)
@@ -158,7 +163,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
         guard deliversInPipeline, !isDemanded else { return }
         isDemanded = true
         // Not within the call: whoever asks may not be ready to be answered before it returns.
-        schedulePump()
+        if mayHaveMessages { schedulePump() }
     }
 
     public func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -213,7 +218,8 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     }
 
     private func deliver(_ context: ChannelHandlerContext) {
-        guard deliversInPipeline, isDemanded else { return }
+        guard deliversInPipeline, isDemanded, mayHaveMessages else { return }
+        mayHaveMessages = false
         let messages = session.readAll()
         guard !messages.isEmpty else { return }
         isDemanded = false
@@ -248,22 +254,18 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     }
 
     private func round(_ context: ChannelHandlerContext) {
-        var reports: [Session<Provider>.Report] = []
-        var report: Session<Provider>.Report
+        var report = Session<Provider>.Report()
         repeat {
             transmit(context)
-            report = session.report()
-            reports.append(report)
+            session.collect(into: &report)
         } while report.hasMore
         flushWrites(context)
         var isClosed = false
-        for report in reports {
-            for event in report.events {
-                handle(event, context)
-                if case .closed = event { isClosed = true }
-            }
-            report.resumptions.run()
+        for event in report.events {
+            handle(event, context)
+            if case .closed = event { isClosed = true }
         }
+        report.resumptions.run()
         if isClosed { session.endWasFlushed() }
         deliver(context)
         if writing.mustLookAgain, !deliversInPipeline { schedulePump() }
@@ -279,6 +281,11 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
             mustPumpAgain = true
         }
         if case .closed = event { return }  // after the messages that came before it
+        switch event {
+        case .established: isEstablished = true
+        case .readable: mayHaveMessages = true
+        default: break
+        }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -315,20 +322,16 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
         timerInstant = instant
         timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: NIODeadline(instant)) {
             self.timerInstant = nil
-            self.releaseIdleBuffers()
-            self.session.advance()
+            if self.session.advance() { self.releaseBuffers() }
             self.observer?.observeTick(of: self.session)
             self.pump()
         }
     }
 
-    /// A connection that moved nothing since the last timer holds no buffers.
-    private func releaseIdleBuffers() {
-        if !isBusy {
-            writing.spares.release()
-            scratch = ByteBuffer()
-        }
-        isBusy = false
+    /// A connection that has fallen quiet holds no buffers.
+    private func releaseBuffers() {
+        writing.spares.release()
+        scratch = ByteBuffer()
     }
 
     func linger(_ context: ChannelHandlerContext) {

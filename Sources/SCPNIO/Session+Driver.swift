@@ -22,7 +22,13 @@ extension Session {
 
     func receiveEnd(_ end: StreamEnd) { lock.withLock { engine.receiveEnd(end, at: now) } }
 
-    func advance() { lock.withLock { engine.advance(to: now) } }
+    /// Returns whether the connection has fallen quiet.
+    func advance() -> Bool {
+        lock.withLock {
+            engine.advance(to: now)
+            return engine.isQuiet
+        }
+    }
 
     /// Appends frames to the buffer, at least `capacity` bytes large, until it is full or there is nothing to say.
     ///
@@ -60,10 +66,10 @@ extension Session {
         var resumptions = Resumptions()
     }
 
-    /// Takes what happened, and finds out whom it concerns.
-    func report() -> Report {
+    /// Adds what happened, and finds out whom it concerns.
+    func collect(into report: inout Report) {
         lock.withLock {
-            var report = Report()
+            report.hasMore = false
             while let event = engine.pollEvent() {
                 note(event, &report)
                 report.events.append(event)
@@ -72,7 +78,6 @@ extension Session {
             setRoom()
             report.deadline = engine.deadline
             report.isTerminated = engine.isTerminated
-            return report
         }
     }
 

@@ -3,7 +3,8 @@ internal import SCP
 
 /// Tasks that wait in line, each with a ticket by which it can leave.
 package struct WaitingLine<Entry> {
-    private var entries = CircularBuffer<(ticket: UInt64, entry: Entry)>()
+    // Most lines are empty for as long as their connection lives.
+    private var entries = CircularBuffer<(ticket: UInt64, entry: Entry)>(initialCapacity: 1)
 
     package init() {}
 

@@ -29,8 +29,8 @@ struct SpareBuffers {
 
     private var buffers: [ByteBuffer] = []
 
-    /// An empty buffer: one that the transport is done with, or a new one.
-    mutating func take(_ allocator: ByteBufferAllocator, capacity: Int) -> ByteBuffer {
+    /// An empty buffer that the transport is done with, if there is one.
+    mutating func take(capacity: Int) -> ByteBuffer? {
         for index in buffers.indices where buffers[index].capacity >= capacity {
             let isFree: Void? = buffers[index].modifyIfUniquelyOwned { $0.clear() }
             if isFree != nil {
@@ -38,7 +38,7 @@ struct SpareBuffers {
                 return buffers.removeLast()
             }
         }
-        return allocator.buffer(capacity: capacity)
+        return nil
     }
 
     /// Keeps a second reference to a buffer that is being written, or an unused one.
@@ -52,13 +52,16 @@ struct SpareBuffers {
 extension SecureChannelHandler {
     /// Asks the engine for frames and gives them to the channel.
     func transmit(_ context: ChannelHandlerContext) {
-        var capacity = Writing.bufferSize
+        // Without a buffer the engine only says whether it wants one: most that a timer calls for have nothing to say.
+        var capacity = 0
         while true {
-            var buffer = writing.spares.take(context.channel.allocator, capacity: capacity)
+            var buffer =
+                writing.spares.take(capacity: max(capacity, Writing.bufferSize))
+                ?? context.channel.allocator.buffer(capacity: capacity)
             let (result, mustLookAgain) = session.transmit(
                 into: &buffer, capacity: capacity, unwritten: writing.unwritten)
             let count = buffer.readableBytes
-            writing.spares.keep(buffer)
+            if buffer.capacity > 0 { writing.spares.keep(buffer) }
             writing.mustLookAgain = mustLookAgain
             if count > 0 { write(buffer, context) }
             switch result {
@@ -74,7 +77,6 @@ extension SecureChannelHandler {
     }
 
     private func write(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
-        isBusy = true
         writing.unwritten += buffer.readableBytes
         writing.batch += buffer.readableBytes
         if let held = writing.held { context.write(wrapOutboundOut(held), promise: nil) }

@@ -217,6 +217,7 @@ public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
     public var sessionIdentifier: Digest? { connection.sessionIdentifier }
     public var negotiatedSuite: Suite? { connection.negotiatedSuite }
     public var isTerminated: Bool { connection.isTerminated }
+    public var isQuiet: Bool { connection.isQuiet }
     public var sendRoom: SendRoom { connection.sendRoom }
     public func isReadable(_ channel: Channel? = nil) -> Bool { connection.isReadable(channel) }
 }

@@ -7,7 +7,7 @@ enum Fault: String, CaseIterable, Sendable {
     case negatedPublicKey, asymmetricAgreement, unclampedScalar, acceptedLowOrder, refusedNonCanonical
     case anyScalarLength, sharedScalar
     case alignmentMatters, overrunByOne, ignoredHeader, plaintextLeft, brokenByFailure, clampedRange, paddedTag
-    case countedNonces, shortCipherKeys, sharedCipherKey, wrongBulk
+    case changedByARest, macChangedByARest, countedNonces, shortCipherKeys, sharedCipherKey, wrongBulk
     case acceptedPrefix, acceptedFlippedBit, truncatedKey, rememberedMessage, sharedMACKey, wrongLongMAC
     case forgottenSecondPiece, extractWithoutSalt, counterFromZero, anyOutputLength, constantRandom
 
@@ -27,6 +27,8 @@ enum Fault: String, CaseIterable, Sendable {
         case .brokenByFailure: .cipherSurvivesFailure
         case .clampedRange: .rangesAreChecked
         case .paddedTag: .tagIsNeverShortened
+        case .changedByARest: .cipherIsTheSameAfterARest
+        case .macChangedByARest: .authenticatorIsTheSameAfterARest
         case .countedNonces: .cipherHasNoMemory
         case .shortCipherKeys: .cipherKeyHas32Bytes
         case .sharedCipherKey: .cipherKeyIsACopy
@@ -157,11 +159,16 @@ final class FaultyCipher: RecordCipher {
         cipher = try real.cipher(key)
     }
 
+    private var hasRested = false
+
+    func rest() { hasRested = true }
+
     private func adjusted(_ nonce: Nonce, _ range: Range<Int>) throws(CryptoError) -> Nonce {
         var nonce = nonce
         uses &+= 1
         switch fault {
         case .countedNonces: nonce[0] = uses
+        case .changedByARest: nonce[0] = hasRested ? 1 : 0
         case .alignmentMatters: nonce[0] = UInt8(truncatingIfNeeded: range.lowerBound & 7)
         case .brokenByFailure: nonce[0] = hasFailed ? 1 : 0
         case .wrongBulk: nonce[0] = range.upperBound >= 512 ? 1 : 0
@@ -224,10 +231,13 @@ final class FaultyAuthenticator: RecordAuthenticator {
         authenticator = try real.authenticator(key)
     }
 
+    func rest() { if fault == .macChangedByARest { last = 1 } }
+
     func authenticate(_ bytes: Span<UInt8>) throws(CryptoError) -> Digest {
         if fault == .sharedMACKey { authenticator = try real.authenticator(key) }
         var value = try authenticator.authenticate(bytes)
         if fault == .wrongLongMAC, bytes.count > 300 { value[0] ^= 1 }
+        if fault == .macChangedByARest { value[0] ^= last }
         if fault == .rememberedMessage {
             value[0] ^= last
             last = UInt8(truncatingIfNeeded: bytes.count) &+ 1

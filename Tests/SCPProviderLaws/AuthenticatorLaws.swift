@@ -11,10 +11,22 @@ extension ProviderLaws {
         case .everyBitOfMACAndMessageCounts: try checkMACBits(law)
         case .keysOfEveryLength: try checkKeyLengths(law)
         case .authenticatorHasNoMemory: try checkAuthenticatorStatelessness(law)
+        case .authenticatorIsTheSameAfterARest:
+            let authenticator = try authenticator()
+            let message = pattern(10)
+            let expected = try authenticator.authenticate(message.span)
+            for _ in 0..<2 {
+                authenticator.rest()
+                let value = try authenticator.authenticate(message.span)
+                try require(array(value.span) == array(expected.span), law, "the MAC differs after a rest")
+                authenticator.rest()
+                try require(authenticator.verify(expected.span, of: message.span), law, "not genuine after a rest")
+            }
         case .authenticatorKeyIsACopy:
             let key = secret(pattern(32, seed: 5))
             let authenticator = try provider.authenticator(key)
             key.wipe()
+            authenticator.rest()
             let message = pattern(10)
             let value = try authenticator.authenticate(message.span)
             let expected = try self.authenticator().authenticate(message.span)

@@ -18,6 +18,19 @@ extension ProviderLaws {
         case .rangesAreChecked: try checkRanges(law)
         case .tagIsNeverShortened: try checkTagLengths(law)
         case .cipherHasNoMemory: try checkStatelessness(law)
+        case .cipherIsTheSameAfterARest:
+            let cipher = try cipher()
+            var expected = Frame(pattern(40))
+            try expected.seal(with: cipher, nonce(1), header)
+            for _ in 0..<2 {
+                var frame = Frame(pattern(40))
+                cipher.rest()
+                try frame.seal(with: cipher, nonce(1), header)
+                try require(frame == expected, law, "sealing differs after a rest")
+                cipher.rest()
+                try frame.open(with: cipher, nonce(1), header)
+                try require(frame.text == pattern(40), law, "opening fails after a rest")
+            }
         case .cipherKeyHas32Bytes:
             for count in [0, 1, 16, 24, 31, 33, 64] {
                 let error = failure { () throws(CryptoError) in _ = try provider.cipher(Secret(count: count)) }
@@ -27,6 +40,7 @@ extension ProviderLaws {
             let key = secret(pattern(32, seed: 3))
             let cipher = try provider.cipher(key)
             key.wipe()
+            cipher.rest()
             var frame = Frame(pattern(40))
             var expected = frame
             try frame.seal(with: cipher, nonce(1), header)

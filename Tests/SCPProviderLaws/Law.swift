@@ -20,6 +20,7 @@ public enum Law: String, CaseIterable, Sendable {
     case rangesAreChecked
     case tagIsNeverShortened
     case cipherHasNoMemory
+    case cipherIsTheSameAfterARest
     case cipherKeyHas32Bytes
     case cipherKeyIsACopy
     case longFramesAgreeWithOpenSSL
@@ -29,6 +30,7 @@ public enum Law: String, CaseIterable, Sendable {
     case everyBitOfMACAndMessageCounts
     case keysOfEveryLength
     case authenticatorHasNoMemory
+    case authenticatorIsTheSameAfterARest
     case authenticatorKeyIsACopy
     case longMessagesAgreeWithPython
 

@@ -104,9 +104,10 @@ extension Connection {
         terminate()
     }
 
-    /// Gives back buffers that a quiet connection does not need.
+    /// Gives back what a quiet connection does not need.
     private mutating func trim() {
         frameBuffer.trim()
+        phase.keys?.rest()
         if !inbox.isReadable(nil) { inbox.trim() }
         if outbox.isEmpty { outbox.trim() }
     }

@@ -82,6 +82,9 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
     /// Whether nothing is left to do: the transport may be closed and the value dropped.
     public var isTerminated: Bool { state == .closed && flight.isEmpty }
 
+    /// Whether no frame has come or gone for a second: the engine holds no buffers, and an adapter need not either.
+    public var isQuiet: Bool { timers.quiet == nil }
+
     /// Bytes of message and frame data held, for the ceiling that ``Limits`` documents.
     public var memory: Int {
         inbox.memory + inbox.bookkeeping + outbox.memory + outbox.bookkeeping + frameBuffer.memory + flight.memory

@@ -76,6 +76,13 @@ final class SessionKeys<Provider: CryptoProvider> {
         self.received = received ?? self.received
     }
 
+    /// Nothing is sent or received for a while.
+    func rest() {
+        sending.rest()
+        receiving.rest()
+        previous?.receiving.rest()
+    }
+
     /// What both ends must have the same of.
     func fingerprints() -> KeyFingerprints {
         var prints = KeyFingerprints()

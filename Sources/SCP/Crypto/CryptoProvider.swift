@@ -46,7 +46,7 @@ extension KeyAgreement where Encapsulation == NoKeyEncapsulation {
 ///
 /// Laws: in place over a span and a range; on failure the opened range is all zero; only full-length tags (16, 32)
 /// exist in the interface; comparisons in constant time; handles wipe their keys when released; a handle is used by one
-/// thread at a time; randomness has no other source than ``fillRandom(_:)``.
+/// thread at a time, and does the same after a rest; randomness has no other source than ``fillRandom(_:)``.
 public protocol RecordProtection: Sendable {
     associatedtype Cipher: RecordCipher
     associatedtype Authenticator: RecordAuthenticator
@@ -79,6 +79,12 @@ public protocol RecordCipher: AnyObject {
     func open(
         _ buffer: inout MutableSpan<UInt8>, _ range: Range<Int>, nonce: Nonce, authenticating header: Span<UInt8>
     ) throws(CryptoError)
+    /// Not used for a while: memory that can be had again, at the price of some microseconds, may go.
+    func rest()
+}
+
+extension RecordCipher {
+    public func rest() {}
 }
 
 /// One HMAC-SHA-256 key.
@@ -86,6 +92,12 @@ public protocol RecordAuthenticator: AnyObject {
     func authenticate(_ bytes: Span<UInt8>) throws(CryptoError) -> Digest
     /// Whether `tag` is the 32-byte HMAC of `bytes`; in constant time; false for any other length.
     func verify(_ tag: Span<UInt8>, of bytes: Span<UInt8>) throws(CryptoError) -> Bool
+    /// As ``RecordCipher/rest()``.
+    func rest()
+}
+
+extension RecordAuthenticator {
+    public func rest() {}
 }
 
 /// What an engine needs. ``CombinedProvider`` joins key agreement and record protection of different backends.

@@ -20,6 +20,12 @@ final class TrafficKeys<Provider: CryptoProvider> {
         self.iv = iv
     }
 
+    /// Not used for a while.
+    func rest() {
+        cipher.rest()
+        authenticator.rest()
+    }
+
     /// `iv XOR (0x00000000 || sequence)`.
     /// [SCP-PROT-1]
     private func nonce(_ sequence: SequenceNumber) -> Nonce {

@@ -54,8 +54,8 @@ extension DatagramHandler {
 
     private func begin(_ address: SCP.Address, _ context: ChannelHandlerContext) -> DatagramBatch {
         let canCut = sending.usesSegments && address.family != .other
-        let buffer = sending.spares.take(
-            context.channel.allocator, capacity: canCut ? DatagramBatch.capacity : sending.datagram.readableBytes)
+        let capacity = canCut ? DatagramBatch.capacity : sending.datagram.readableBytes
+        let buffer = sending.spares.take(capacity: capacity) ?? context.channel.allocator.buffer(capacity: capacity)
         return DatagramBatch(
             sending.datagram, to: address, in: buffer, maximum: canCut ? DatagramBatch.maximumCount : 1)
     }

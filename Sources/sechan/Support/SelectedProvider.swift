@@ -107,6 +107,13 @@ final class SelectedCipher: RecordCipher {
 
     init(_ kind: Kind) { self.kind = kind }
 
+    func rest() {
+        switch kind {
+        case .gcrypt(let cipher): cipher.rest()
+        case .swiftCrypto(let cipher): cipher.rest()
+        }
+    }
+
     func seal(
         _ buffer: inout MutableSpan<UInt8>, _ range: Range<Int>, nonce: Nonce, authenticating header: Span<UInt8>
     ) throws(CryptoError) {
@@ -136,6 +143,13 @@ final class SelectedAuthenticator: RecordAuthenticator {
     private let kind: Kind
 
     init(_ kind: Kind) { self.kind = kind }
+
+    func rest() {
+        switch kind {
+        case .gcrypt(let authenticator): authenticator.rest()
+        case .swiftCrypto(let authenticator): authenticator.rest()
+        }
+    }
 
     func authenticate(_ bytes: Span<UInt8>) throws(CryptoError) -> Digest {
         switch kind {
