@@ -53,8 +53,9 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     private var isDemanded = false
     /// Whether they have been told that there is a session.
     private var isEstablished = false
-    /// Whether bytes came since the engine was last asked for messages.
+    /// Whether bytes came since the engine was last asked for messages, and since it was last asked what follows.
     private var mayHaveMessages = false
+    private var hasNews = false
     private var pendingWrites = CircularBuffer<(message: OutgoingMessage, promise: EventLoopPromise<Void>?)>(
         initialCapacity: 1)
     private var closePromises: [EventLoopPromise<Void>] = []
@@ -109,6 +110,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
 
     public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         mayHaveMessages = true
+        hasNews = true
         scratch.clear(minimumCapacity: 0)
         let bytes = unwrapInboundIn(data)
         scratch.writeBytes(bytes.readableBytesSpan)
@@ -118,7 +120,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     public func channelReadComplete(context: ChannelHandlerContext) {
         // First, so that what they answer at once leaves with our acknowledgement, in one write.
         if isEstablished { deliver(context) }
-        pump()
+        if hasNews { pump() }
         if !deliversInPipeline { context.fireChannelReadComplete() }
         readOn(context)
     }
@@ -206,14 +208,17 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
 
     private func admitWrites() {
         while let next = pendingWrites.first {
+            let failure: SecureChannelError?
             do throws(SecureChannelError) {
                 guard case .sent = try session.attempt(next.message.bytes, on: next.message.channel, wakesDriver: false)
                 else { return }
-                next.promise?.succeed()
+                failure = nil
             } catch {
-                next.promise?.fail(error)
+                failure = error
             }
+            // Before it is told: who hears of it may write the next at once, and comes here again.
             pendingWrites.removeFirst()
+            if let failure { next.promise?.fail(failure) } else { next.promise?.succeed() }
         }
     }
 
@@ -254,6 +259,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
     }
 
     private func round(_ context: ChannelHandlerContext) {
+        hasNews = false
         var report = Session<Provider>.Report()
         repeat {
             transmit(context)
@@ -281,10 +287,9 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
             mustPumpAgain = true
         }
         if case .closed = event { return }  // after the messages that came before it
-        switch event {
-        case .established: isEstablished = true
-        case .readable: mayHaveMessages = true
-        default: break
+        if case .established = event {
+            isEstablished = true
+            mayHaveMessages = true  // what came before we were sure of the peer
         }
         context.fireUserInboundEventTriggered(event)
     }

@@ -71,31 +71,110 @@ struct PipelineTests {
         }
     }
 
+    /// Writes numbered messages, some at a time, each from the callback of an earlier one's promise.
+    private final class EagerWriter: ChannelInboundHandler {
+        typealias InboundIn = Message
+        typealias OutboundOut = OutgoingMessage
+
+        private let count: Int
+        private var next = 0
+        private var room = 16
+        private var isWriting = false
+
+        init(_ count: Int) { self.count = count }
+
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            if case .established? = event as? Event { write(context) }
+            context.fireUserInboundEventTriggered(event)
+        }
+
+        private func write(_ context: ChannelHandlerContext) {
+            // A write may be done before it returns.
+            guard !isWriting else { return }
+            isWriting = true
+            defer { isWriting = false }
+            while next < count, room > 0 {
+                let message = OutgoingMessage(ByteBuffer(integer: next), on: .default)
+                next += 1
+                room -= 1
+                context.writeAndFlush(wrapOutboundOut(message)).assumeIsolated().whenComplete { _ in
+                    self.room += 1
+                    self.write(context)
+                }
+            }
+        }
+    }
+
+    /// Wants numbered messages, in order and each once.
+    private final class Checker: ChannelInboundHandler {
+        typealias InboundIn = Message
+
+        private let count: Int
+        private var next = 0
+        private let result: EventLoopPromise<Int>
+
+        init(_ count: Int, _ result: EventLoopPromise<Int>) {
+            self.count = count
+            self.result = result
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            guard unwrapInboundIn(data).bytes.getInteger(at: 0, as: Int.self) == next else {
+                return result.succeed(next)
+            }
+            next += 1
+            if next == count { result.succeed(next) }
+        }
+    }
+
     @Test(
         "messages come without a handler that asks, and with autoRead off when one does", arguments: [true, false])
     func echo(autoRead: Bool) async throws {
+        let bytes = try await converse(autoRead: autoRead) { result in
+            Caller(100, result)
+        } server: { _ in
+            Echo(isAsking: !autoRead)
+        }
+        #expect(bytes == 2_000_000)
+    }
+
+    /// One that writes in the callback of a promise comes into the handler while it admits what waited.
+    @Test("a writer that writes from its promises loses nothing, and repeats nothing")
+    func eagerWriter() async throws {
+        let count = 50_000
+        let arrived = try await converse(autoRead: true) { _ in
+            EagerWriter(count)
+        } server: { result in
+            Checker(count, result)
+        }
+        #expect(arrived == count)
+    }
+
+    /// What one of two handlers, which speak over a socket, says when it is done.
+    private func converse(
+        autoRead: Bool, client: @escaping @Sendable (EventLoopPromise<Int>) -> any ChannelHandler,
+        server: @escaping @Sendable (EventLoopPromise<Int>) -> any ChannelHandler
+    ) async throws -> Int {
         let ends = try Ends()
-        let (client, server) = (ends.client, ends.server)
         let group = MultiThreadedEventLoopGroup.singleton
+        let result = group.next().makePromise(of: Int.self)
         let listener = try await ServerBootstrap(group: group)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.autoRead, value: autoRead)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers([
-                        try SecureChannelHandler(.responder, server, eventLoop: channel.eventLoop),
-                        Echo(isAsking: !autoRead),
+                        try SecureChannelHandler(.responder, ends.server, eventLoop: channel.eventLoop), server(result),
                     ])
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
-        let result = group.next().makePromise(of: Int.self)
         let channel = try await ClientBootstrap(group: group)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers([
-                        try SecureChannelHandler(.initiator, client, eventLoop: channel.eventLoop), Caller(100, result),
+                        try SecureChannelHandler(.initiator, ends.client, eventLoop: channel.eventLoop), client(result),
                     ])
                 }
             }
@@ -103,9 +182,10 @@ struct PipelineTests {
         let limit = group.next().scheduleTask(in: .seconds(60)) {
             result.fail(ChannelError.connectTimeout(.seconds(60)))
         }
-        #expect(try await result.futureResult.get() == 2_000_000)
+        let value = try await result.futureResult.get()
         limit.cancel()
         try await channel.close()
         try await listener.close()
+        return value
     }
 }
