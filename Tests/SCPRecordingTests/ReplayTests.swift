@@ -230,7 +230,7 @@ struct ReplayTests {
         for (number, policy) in policies.enumerated() {
             var settings = Configuration(provider: provider, identity: .external(key), identityPolicy: policy)
             // What is not recorded is the provider and the private key; whatever is added to a configuration must be.
-            #expect(Mirror(reflecting: settings).children.count == 17)
+            #expect(Mirror(reflecting: settings).children.count == 19)
             #expect(Mirror(reflecting: settings.limits).children.count == 8)
             #expect(Mirror(reflecting: settings.timers).children.count == 6)
             #expect(Mirror(reflecting: settings.rotation).children.count == 4)
@@ -263,9 +263,12 @@ struct ReplayTests {
             settings.isSilent = number % 2 == 0
             settings.allowsSelfConnection = true
             settings.isSymmetric = true
+            settings.credential = Credential(scheme: .ed25519, chain: [[1, 2], [3]]) { $0 }
+            settings.credentialPolicy = [.refused, .optional, .required][number % 3]
             let entry = Settings.entry(.responder, settings, at: Instant(nanoseconds: 15))
+            let key = try provider.privateKey(provider.randomSecret(count: 32))
             let start = try #require(
-                Start(entry, key: try provider.privateKey(provider.randomSecret(count: 32))) { isHybrid in
+                Start(entry, key: key, sign: { $0 }) { isHybrid in
                     #expect(!isHybrid)
                     return provider
                 })

@@ -19,6 +19,8 @@ public enum IdentityPolicy: Sendable {
 public enum IdentityDecision: Sendable {
     case accept
     case reject
+    /// The credential does not hold: the peer learns CREDENTIAL_INVALID. [SCP-ID-11]
+    case rejectCredential
 }
 
 /// The name of an application protocol: 1 to 255 bytes, as in ALPN (RFC 7301).
@@ -48,6 +50,12 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
     public var accessKey: Secret?
     /// Responder: what an INIT must prove.
     public var requiresHello: HelloKey = []
+    /// What we show to vouch for our static key; nil for nothing. Its chain has 1 to 10 certificates, none empty, and
+    /// together with the signature at most 14,300 bytes.
+    public var credential: Credential?
+    /// Whether the peer may show one, or must. What it shows is the embedder's to verify, whatever ``identityPolicy``
+    /// says of its key: ``Event/identityPending(_:)`` comes, and ``Connection/pendingCredential`` is there.
+    public var credentialPolicy = CredentialPolicy.refused
     /// In order of preference; empty for none.
     public var applicationProtocols: [ApplicationProtocol] = []
     /// Suites accepted, in order of preference; ``use(_:)`` sets them. By default the hybrid one before the classic
@@ -136,6 +144,7 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
             size += 1 + name.bytes.count
         }
         guard size <= 4_096 else { throw .applicationProtocol }
+        try checkCredential()
     }
 }
 
@@ -154,6 +163,8 @@ public enum ConfigurationError: Error, Equatable, Sendable {
     case suites
     /// An application protocol has 1 to 255 bytes; all together at most 4,096.
     case applicationProtocol
+    /// A credential has 1 to 10 certificates, none of them empty, and has to fit into message 2 with what else is in it.
+    case credential
     /// The crypto provider failed.
     case backend
 }

@@ -22,7 +22,7 @@ public struct Credential: Sendable {
     /// Certificates in DER, the leaf first; at least one.
     public let chain: [[UInt8]]
     /// Signs the bytes with the leaf's private key. A closure, since an existential cannot be in Embedded Swift.
-    let sign: @Sendable (_ message: [UInt8]) throws(CryptoError) -> [UInt8]
+    package let sign: @Sendable (_ message: [UInt8]) throws(CryptoError) -> [UInt8]
 
     public init(
         scheme: SignatureScheme, chain: [[UInt8]],

@@ -23,9 +23,14 @@ struct HalfOpen<Provider: CryptoProvider>: ~Copyable {
 struct Held<Provider: CryptoProvider>: ~Copyable {
     var keys: SessionKeys<Provider>
     let candidate: Peer
+    let credential: PeerCredential?
 
-    init(_ halfOpen: consuming HalfOpen<Provider>, keys: consuming SessionKeys<Provider>, candidate: Peer) {
+    init(
+        _ halfOpen: consuming HalfOpen<Provider>, keys: consuming SessionKeys<Provider>, candidate: Peer,
+        credential: PeerCredential?
+    ) {
         self.keys = keys
         self.candidate = candidate
+        self.credential = credential
     }
 }
