@@ -51,6 +51,34 @@ struct ReplayTests {
         }
     }
 
+    /// Credentials of both ends, accepted and rejected: their signatures are in the recordings, and no key is.
+    @Test(arguments: [true, false])
+    func credentials(isAccepted: Bool) throws {
+        let session = try RecordedSession.withCredentials(isAccepted: isAccepted)
+        for side in 0..<2 {
+            #expect(try replay(session.recordings[side]).said == session.said[side])
+            let kinds = try Parts(session.recordings[side]).entries.map(\.kind)
+            #expect(kinds.count { $0 == .signature } == 1)
+        }
+        let end = session.said[1].events.last { if case .closed = $0 { true } else { false } }
+        let isInvalid = if case .closed(.failed(let error)) = end { error.code == .credentialInvalid } else { false }
+        #expect(isInvalid != isAccepted)
+    }
+
+    /// A signature is asked for over something else than was recorded.
+    @Test func signatureOfSomethingElse() throws {
+        let session = try RecordedSession.withCredentials(isAccepted: true)
+        var parts = try Parts(session.recordings[0])
+        let place = try #require(parts.entries.firstIndex { $0.kind == .signature })
+        parts.entries[place].body[10] ^= 1
+        let error = #expect(throws: ReplayError.self) { _ = try replay(parts.bytes) }
+        guard case .diverged(let divergence) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(divergence.difference == .signature)
+    }
+
     @Test func aSessionThatFails() throws {
         let session = try RecordedSession.failing()
         for side in 0..<2 {
@@ -268,10 +296,12 @@ struct ReplayTests {
             let entry = Settings.entry(.responder, settings, at: Instant(nanoseconds: 15))
             let key = try provider.privateKey(provider.randomSecret(count: 32))
             let start = try #require(
-                Start(entry, key: key, sign: { $0 }) { isHybrid in
-                    #expect(!isHybrid)
-                    return provider
-                })
+                Start(
+                    entry, key: key, sign: { $0 },
+                    provider: { isHybrid in
+                        #expect(!isHybrid)
+                        return provider
+                    }))
             #expect(start.role == .responder && start.now == Instant(nanoseconds: 15))
             #expect(Settings.entry(.responder, start.configuration, at: start.now) == entry)
             #expect(start.configuration.limits == settings.limits && start.configuration.timers == settings.timers)

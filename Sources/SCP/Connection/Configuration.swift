@@ -163,7 +163,7 @@ public enum ConfigurationError: Error, Equatable, Sendable {
     case suites
     /// An application protocol has 1 to 255 bytes; all together at most 4,096.
     case applicationProtocol
-    /// A credential has 1 to 10 certificates, none of them empty, and has to fit into message 2 with what else is in it.
+    /// A credential has 1 to 10 certificates, none of them empty, and fits into message 2 with what else is in it.
     case credential
     /// The crypto provider failed.
     case backend
