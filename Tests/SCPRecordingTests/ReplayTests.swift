@@ -295,13 +295,12 @@ struct ReplayTests {
             settings.credentialPolicy = [.refused, .optional, .required][number % 3]
             let entry = Settings.entry(.responder, settings, at: Instant(nanoseconds: 15))
             let key = try provider.privateKey(provider.randomSecret(count: 32))
-            let start = try #require(
-                Start(
-                    entry, key: key, sign: { $0 },
-                    provider: { isHybrid in
-                        #expect(!isHybrid)
-                        return provider
-                    }))
+            let sign: Start<GcryptProvider>.Signer = { $0 }
+            let parsed = Start<GcryptProvider>(entry, key: key, sign: sign) { isHybrid in
+                #expect(!isHybrid)
+                return provider
+            }
+            let start = try #require(parsed)
             #expect(start.role == .responder && start.now == Instant(nanoseconds: 15))
             #expect(Settings.entry(.responder, start.configuration, at: start.now) == entry)
             #expect(start.configuration.limits == settings.limits && start.configuration.timers == settings.timers)

@@ -51,7 +51,7 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
     /// Responder: what an INIT must prove.
     public var requiresHello: HelloKey = []
     /// What we show to vouch for our static key; nil for nothing. Its chain has 1 to 10 certificates, none empty, and
-    /// together with the signature at most 14,300 bytes.
+    /// at most some 13 KB, for it shares message 2 with the signature and application protocols. [SCP-ID-13]
     public var credential: Credential?
     /// Whether the peer may show one, or must. What it shows is the embedder's to verify, whatever ``identityPolicy``
     /// says of its key: ``Event/identityPending(_:)`` comes, and ``Connection/pendingCredential`` is there.

@@ -1,15 +1,21 @@
 /// Item 0x0b: `scheme (2) | signature length (2) | signature | chain`, where the chain is `{length (3), certificate}+`.
 /// Certificates are bytes to us.
 /// [SCP-ID-10]
-struct CredentialItem: Hashable {
+public struct CredentialItem: Hashable, Sendable {
     /// Bytes of the largest, so that message 2 fits the largest message of a handshake. [SCP-ID-13]
-    static let maximumSize = 14_336
-    static let maximumCertificates = 10
+    public static let maximumSize = 14_336
+    public static let maximumCertificates = 10
 
-    let scheme: SignatureScheme
-    let signature: [UInt8]
+    public let scheme: SignatureScheme
+    public let signature: [UInt8]
     /// The leaf first.
-    let chain: [[UInt8]]
+    public let chain: [[UInt8]]
+
+    public init(scheme: SignatureScheme, signature: [UInt8], chain: [[UInt8]]) {
+        self.scheme = scheme
+        self.signature = signature
+        self.chain = chain
+    }
 
     // MARK: Receiving
 
@@ -18,7 +24,7 @@ struct CredentialItem: Hashable {
     /// - Throws: `truncated` when it ends within a field, `itemSize` for an empty signature, chain or certificate and
     ///   for more than is allowed.
     /// [SCP-ID-13]
-    static func parse(_ bytes: Span<UInt8>) throws(WireError) -> CredentialItem {
+    public static func parse(_ bytes: Span<UInt8>) throws(WireError) -> CredentialItem {
         guard bytes.count <= maximumSize else { throw WireError(.itemSize, at: maximumSize) }
         var reader = ByteReader(bytes)
         let scheme = SignatureScheme(rawValue: try reader.readUInt16())
@@ -37,7 +43,7 @@ struct CredentialItem: Hashable {
 
     // MARK: Sending
 
-    var encodedSize: Int { Self.size(signature: signature.count, chain) }
+    public var encodedSize: Int { Self.size(signature: signature.count, chain) }
 
     /// Bytes of an item with a signature of so many.
     static func size(signature: Int, _ chain: [[UInt8]]) -> Int { 4 + signature + size(of: chain) }
@@ -46,7 +52,7 @@ struct CredentialItem: Hashable {
 
     /// Nil for what nobody would accept.
     /// [SCP-ID-13]
-    var encoded: [UInt8]? {
+    public var encoded: [UInt8]? {
         guard !signature.isEmpty, Self.isAllowed(chain), encodedSize <= Self.maximumSize else { return nil }
         return [UInt8](capacity: encodedSize) { output in
             output.append(uint16: scheme.rawValue)

@@ -1,7 +1,7 @@
 @testable import SCP
 
-/// A credential of a vector: an Ed25519 key, certificates that are any bytes, and the signature, which is an input here:
-/// neither the engine nor its provider makes one. `check-vectors` of Spec/peer makes it anew, and tells when it differs.
+/// A credential of a vector: an Ed25519 key, certificates that are any bytes, and the signature. That is an input here,
+/// for neither the engine nor its provider makes one; `check-vectors` of Spec/peer makes it anew and compares.
 struct VectorCredential {
     let privateKey: [UInt8]
     let publicKey: [UInt8]
