@@ -24,6 +24,10 @@ protocol AnySession: AnyObject, Sendable {
     func refuse(_ message: MessageID, on channel: SCP.Channel, code: ErrorCode)
     func rotateKeys()
     func resolveIdentity(_ decision: IdentityDecision)
+    /// What the peer has shown, while a decision on it is awaited.
+    var pendingCredential: PeerCredential? { get }
+    /// What the peer's credential vouches for.
+    func note(peerNames: [String])
     /// Nobody holds the channel any more: ends at once, unless it is being closed in order.
     func abandon()
     /// Closes the transport after a time, whatever state the connection is in.
@@ -36,6 +40,7 @@ struct SessionView: Sendable {
     var statistics: Statistics
     var identifier: Digest?
     var suite: Suite?
+    var peerNames: [String]
     var outcome: Closure?
     var undelivered: Int
 }

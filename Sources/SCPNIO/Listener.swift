@@ -161,7 +161,7 @@ struct Acceptor<Provider: CryptoProvider>: Sendable {
         var logger = options.transport.logger
         logger[metadataKey: "remote"] = "\(remote.map(\.description) ?? endpoint.description)"
         return Monitor(
-            logger: logger, metrics: metrics, judge: Judge(ask: options.transport.askPeer),
+            logger: logger, metrics: metrics, judge: Judge(configuration, options.transport),
             agent: options.transport.keyAgent, ticket: ticket)
     }
 

@@ -19,6 +19,7 @@ final class Monitor: SessionObserver {
         var agreement: Task<Void, Never>?
         var agentError: String?
         var presented: PublicKey?
+        var rejection: String?
         var hint: String?
         var reported = Statistics()
     }
@@ -40,6 +41,9 @@ final class Monitor: SessionObserver {
 
     /// What the network said last, where nobody answered.
     var hint: String? { state.withLockedValue { $0.hint } }
+
+    /// Why the peer's credential does not hold.
+    var rejection: String? { state.withLockedValue { $0.rejection } }
 
     /// What went wrong with the holder of our private key.
     var agentError: String? { state.withLockedValue { $0.agentError } }
@@ -75,15 +79,26 @@ final class Monitor: SessionObserver {
     /// The engine's timers go on while somebody thinks, and end the wait.
     private func decide(on key: PublicKey, _ session: any AnySession) {
         let judge = judge
-        let task = Task { [weak session] in
-            let decision = await judge.decide(on: key)
+        let credential = session.pendingCredential
+        let task = Task { [weak self, weak session] in
+            let ruling = await judge.decide(on: key, credential)
             guard !Task.isCancelled else { return }
-            session?.resolveIdentity(decision)
+            switch ruling {
+            case .accept(let names): session?.note(peerNames: names)
+            case .reject: break
+            case .rejectCredential(let reason): self?.note(rejection: reason)
+            }
+            session?.resolveIdentity(ruling.decision)
         }
         state.withLockedValue { state in
             state.presented = key
             state.decision = task
         }
+    }
+
+    private func note(rejection reason: String) {
+        state.withLockedValue { $0.rejection = reason }
+        logger.log(level: level, "peer's credential does not hold", metadata: ["reason": "\(reason)"])
     }
 
     /// The engine's timers go on while the holder of our key works, and end the wait.

@@ -19,7 +19,7 @@ extension SecureChannel {
     public static func connect<Provider: CryptoProvider>(
         to endpoint: Endpoint, _ configuration: Configuration<Provider>, options: TransportOptions = TransportOptions()
     ) async throws -> SecureChannel {
-        try Session.check(configuration, for: endpoint)
+        try Session.check(configuration, options, for: endpoint)
         do {
             return try await open(endpoint, configuration, options)
         } catch let error as SecureChannelError {
@@ -36,13 +36,15 @@ extension SecureChannel {
         _ endpoint: Endpoint, _ configuration: Configuration<Provider>, _ options: TransportOptions
     ) async throws -> SecureChannel {
         var configuration = configuration
-        var judge = Judge(ask: options.askPeer)
-        if let store = options.trustStore {
-            judge.hasStore = true
-            judge.known = try await store.knownKey(for: endpoint)
+        if options.trustStore != nil {
             // The key is not put into INIT: a peer that has another could not answer, and nobody would learn why.
             configuration.identityPolicy = .ask
             configuration.responderKey = nil
+        }
+        var judge = Judge(configuration, options)
+        if let store = options.trustStore {
+            judge.hasStore = true
+            judge.known = try await store.knownKey(for: endpoint)
         }
         var logger = options.logger
         logger[metadataKey: "remote"] = "\(endpoint)"
@@ -88,12 +90,18 @@ extension SecureChannel {
 
 extension Session {
     /// Throws what is wrong with a configuration, before anything is opened for it.
-    static func check(_ configuration: Configuration<Provider>, for endpoint: Endpoint) throws(SecureChannelError) {
+    static func check(
+        _ configuration: Configuration<Provider>, _ options: TransportOptions, for endpoint: Endpoint
+    ) throws(SecureChannelError) {
         do throws(ConfigurationError) {
             // A responder draws no key before it is spoken to.
             _ = try Connection(.responder, configuration, at: .zero)
         } catch {
             throw SecureChannelError(.configuration(error), at: endpoint)
+        }
+        if configuration.credentialPolicy != .refused, options.verifyCredential == nil {
+            throw SecureChannelError(
+                .configuration(.credential), at: endpoint, detail: "nobody verifies what a peer may show")
         }
         // The peer's attempt would ask the holder of the key under a handle that nobody has.
         if endpoint.isDatagram, configuration.isSymmetric, case .external = configuration.identity {
@@ -163,13 +171,14 @@ struct SessionStart {
 }
 
 extension Monitor {
-    /// Says what the holder of our private key said, when that was the reason, or what the network said when nobody
-    /// answered.
+    /// Says what the holder of our private key said, or who verified the peer's credential, when that was the reason;
+    /// or what the network said when nobody answered.
     func explain(_ error: any Error, at endpoint: Endpoint) -> any Error {
         guard let failed = error as? SecureChannelError else { return error }
         let detail: String? =
             switch failed.code {
             case .keyUnavailable: agentError ?? "the key agent did not answer in time"
+            case .credentialInvalid: rejection
             case .handshakeTimeout: hint
             default: nil
             }

@@ -141,6 +141,10 @@ public final class SecureChannel: Sendable {
     /// Waits for the end, whoever brings it about.
     public nonisolated(nonsending) func waitUntilClosed() async throws -> Closure { try await session.closed() }
 
+    /// The names that the peer's certificate vouches for, as ``TransportOptions/verifyCredential`` gave them; none when
+    /// the peer showed no certificate.
+    public var peerNames: [String] { session.view.peerNames }
+
     /// Different for every session and the same on both sides.
     public var sessionIdentifier: Digest? { session.view.identifier }
 

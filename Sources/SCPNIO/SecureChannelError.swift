@@ -120,6 +120,7 @@ extension SecureChannelError: CustomStringConvertible {
         case (.transport, let code): "the connection broke (\(code))"
         case (.peer, let code): "the peer refused: \(code)"
         case (.local, .identityRejected): "the peer's key is not an accepted one (IDENTITY_REJECTED)"
+        case (.local, .credentialInvalid): "the peer's credential was not accepted (CREDENTIAL_INVALID)"
         case (.local, .handshakeTimeout): "the peer did not answer in time (HANDSHAKE_TIMEOUT)"
         case (.local, .handshakeUnconfirmed): "the peer did not confirm the session in time (HANDSHAKE_UNCONFIRMED)"
         case (.local, .decisionTimeout): "nobody decided on the peer's key in time (DECISION_TIMEOUT)"

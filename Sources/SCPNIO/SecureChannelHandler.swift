@@ -11,7 +11,8 @@ public enum SecureChannelCommand: Sendable {
     case finish
     /// Ask the peer for a sign of life.
     case ping
-    /// The answer to ``SCP/Event/identityPending(_:)``.
+    /// The answer to ``SCP/Event/identityPending(_:)``; what the peer has shown is in
+    /// ``SecureChannelHandler/pendingCredential``.
     case resolveIdentity(IdentityDecision)
     /// The answer to ``SCP/Event/agreementNeeded(_:)``, by its id.
     case resolveAgreement(UInt64, AgreementAnswer)
@@ -80,6 +81,10 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
         self.observer = observer
         deliversInPipeline = false
     }
+
+    /// What the peer has shown to vouch for its key, from ``SCP/Event/identityPending(_:)`` until that is answered.
+    /// From any thread.
+    public var pendingCredential: PeerCredential? { session.pendingCredential }
 
     // MARK: The transport
 

@@ -53,7 +53,7 @@ public final class SecureServer: Sendable {
     private static func bind<Provider: CryptoProvider>(
         _ endpoint: Endpoint, _ configuration: Configuration<Provider>, _ options: ServerOptions
     ) async throws -> SecureServer {
-        try Session.check(configuration, for: endpoint)
+        try Session.check(configuration, options.transport, for: endpoint)
         return SecureServer(try await Listener.bind(endpoint, configuration, options), options)
     }
 

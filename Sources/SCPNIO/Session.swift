@@ -46,6 +46,7 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     var consumed = 0
     let creditStep: Int
     let writeHighWater: Int
+    var peerNames: [String] = []
     /// Reliable messages accepted, and confirmed through the last number of each channel.
     var accepted = 0
     var delivered: [SCP.Channel: UInt64] = [:]
@@ -80,7 +81,7 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
             drain()
             return SessionView(
                 peer: engine.peer, statistics: engine.statistics, identifier: engine.sessionIdentifier,
-                suite: engine.negotiatedSuite, outcome: outcome, undelivered: undelivered)
+                suite: engine.negotiatedSuite, peerNames: peerNames, outcome: outcome, undelivered: undelivered)
         }
     }
 
@@ -173,6 +174,9 @@ final class Session<Provider: CryptoProvider>: AnySession, @unchecked Sendable {
     func ping() { command { engine.ping(at: now) } }
     func rotateKeys() { command { engine.rotateKeys(at: now) } }
     func resolveIdentity(_ decision: IdentityDecision) { command { engine.resolveIdentity(decision, at: now) } }
+
+    var pendingCredential: PeerCredential? { lock.withLock { engine.pendingCredential } }
+    func note(peerNames names: [String]) { lock.withLock { peerNames = names } }
 
     func resolveAgreement(_ id: UInt64, _ answer: AgreementAnswer) -> AgreementOutcome {
         var outcome = AgreementOutcome.unknownRequest

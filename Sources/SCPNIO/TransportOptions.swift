@@ -18,6 +18,9 @@ public struct TransportOptions: Sendable {
     public var trustStore: (any TrustStore)?
     /// Decides on keys, where the identity policy is `.ask`, and on strangers where there is a trust store.
     public var askPeer: PeerDecision?
+    /// Verifies the credential of a peer that shows one, before anything else is asked about it. Needed, and called,
+    /// only where the configuration's ``SCP/CredentialPolicy`` is not `.refused`.
+    public var verifyCredential: CredentialVerifier?
     /// Asked for every key agreement when the configuration's identity is external; not for any other.
     public var keyAgent: (any KeyAgent)?
     /// Where the socket of a connection over UDP is bound; by default the kernel chooses. Peers that both begin

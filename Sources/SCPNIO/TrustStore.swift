@@ -11,17 +11,3 @@ public protocol TrustStore: Sendable {
 
 /// Decides on a peer's key. The connection ends by its timers, and the task is cancelled, when that takes too long.
 public typealias PeerDecision = @Sendable (PublicKey) async -> IdentityDecision
-
-/// What a connection does with the key of its peer where the engine asks.
-struct Judge: Sendable {
-    /// The key that is known for the peer's address, and whether there is a store that would know it.
-    var known: PublicKey?
-    var hasStore = false
-    var ask: PeerDecision?
-
-    func decide(on key: PublicKey) async -> IdentityDecision {
-        if let known { return known.names(sameKeyAs: key) ? .accept : .reject }
-        if let ask { return await ask(key) }
-        return hasStore ? .accept : .reject
-    }
-}

@@ -1,6 +1,7 @@
 internal import SCP
 
-/// What a provider gave an engine that nobody could compute again: random bytes, and what a private key makes.
+/// What a provider, or the signer of a credential, gave an engine that nobody could compute again: random bytes, and
+/// what a private key makes.
 enum Answer {
     private typealias Malformed = BodyDecoder.Malformed
 
@@ -10,6 +11,7 @@ enum Answer {
     case encapsulationKey(Result<EncapsulationKey, CryptoError>)
     case encapsulatedSecret(peer: EncapsulationKey, Result<EncapsulatedSecret, CryptoError>)
     case decapsulatedSecret(ciphertext: [UInt8], Result<Secret, CryptoError>)
+    case signature(message: [UInt8], Result<[UInt8], CryptoError>)
 
     var entry: Entry {
         var body = BodyEncoder()
@@ -39,6 +41,10 @@ enum Answer {
             kind = .decapsulatedSecret
             body.append(ciphertext)
             Self.append(result, to: &body) { $0.append([UInt8](copying: $1.bytes)) }
+        case .signature(let message, let result):
+            kind = .signature
+            body.append(message)
+            Self.append(result, to: &body) { $0.append($1) }
         }
         return Entry(kind: kind, body: body.bytes)
     }
@@ -83,6 +89,10 @@ enum Answer {
                 let ciphertext = try body.content()
                 self = .decapsulatedSecret(
                     ciphertext: ciphertext, try body.result { body throws(Malformed) in try body.secret() })
+            case .signature:
+                let message = try body.content()
+                self = .signature(
+                    message: message, try body.result { body throws(Malformed) in try body.content() })
             default: return nil
             }
             try body.end()

@@ -29,6 +29,7 @@ struct Entry: Equatable {
         case encapsulationKey
         case encapsulatedSecret
         case decapsulatedSecret
+        case signature
         // What it gave back.
         case outcome = 0x60
         case end = 0x7f
@@ -36,7 +37,7 @@ struct Entry: Equatable {
         var isAnswer: Bool {
             switch self {
             case .randomness, .publicKey, .sharedSecret: true
-            case .encapsulationKey, .encapsulatedSecret, .decapsulatedSecret: true
+            case .encapsulationKey, .encapsulatedSecret, .decapsulatedSecret, .signature: true
             default: false
             }
         }

@@ -72,7 +72,7 @@ extension Input {
         case .abort(let code, let reason):
             body.append(code.rawValue)
             body.append(Array(reason.utf8))
-        case .resolveIdentity(let decision): body.append(decision == .accept)
+        case .resolveIdentity(let decision): body.append(decision.octet)
         case .resolveAgreement(let id, let answer):
             body.append(id)
             let secret: Secret? = if case .secret(let secret) = answer { secret } else { nil }
@@ -126,7 +126,9 @@ extension Input {
         case .close:
             return .close(try code(&body), reason: try text(&body), afterPeerFinished: try body.flag())
         case .abort: return .abort(try code(&body), reason: try text(&body))
-        case .resolveIdentity: return .resolveIdentity(try body.flag() ? .accept : .reject)
+        case .resolveIdentity:
+            guard let decision = IdentityDecision(octet: try body.number()) else { throw BodyDecoder.Malformed() }
+            return .resolveIdentity(decision)
         case .resolveAgreement:
             let id = try body.number(UInt64.self)
             return .resolveAgreement(id, try body.flag() ? .secret(try body.secret()) : .failed)
@@ -141,7 +143,7 @@ extension Input {
         case .transmitFailed:
             return .transmitFailed(try body.flag() ? .tooLarge(size: try body.integer()) : .unreachable)
         case .start, .randomness, .publicKey, .sharedSecret, .encapsulationKey, .encapsulatedSecret,
-            .decapsulatedSecret, .outcome, .end:
+            .decapsulatedSecret, .signature, .outcome, .end:
             return nil
         }
     }
@@ -171,6 +173,25 @@ extension Input {
     }
 }
 
+extension IdentityDecision {
+    fileprivate var octet: UInt8 {
+        switch self {
+        case .reject: 0
+        case .accept: 1
+        case .rejectCredential: 2
+        }
+    }
+
+    fileprivate init?(octet: UInt8) {
+        switch octet {
+        case 0: self = .reject
+        case 1: self = .accept
+        case 2: self = .rejectCredential
+        default: return nil
+        }
+    }
+}
+
 extension Input: CustomStringConvertible {
     /// For people: what was done, with sizes and numbers, never with contents.
     public var description: String {
@@ -183,6 +204,7 @@ extension Input: CustomStringConvertible {
         case .refuse(let message, let channel, _): "refuse \(message.rawValue) on channel \(channel.number)"
         case .close(let code, _, _): "close with \(code)"
         case .abort(let code, _): "abort with \(code)"
+        case .resolveIdentity(.rejectCredential): "reject the peer's credential"
         case .resolveIdentity(let decision): "\(decision) the peer"
         case .resolveAgreement(let id, _): "answer key agreement \(id)"
         case .pollTransmit(_, let free, _): "poll for up to \(free) bytes"

@@ -213,6 +213,7 @@ public struct RecordedConnection<Provider: CryptoProvider>: ~Copyable {
 
     public var state: ConnectionState { connection.state }
     public var peer: Peer? { connection.peer }
+    public var pendingCredential: PeerCredential? { connection.pendingCredential }
     public var statistics: Statistics { connection.statistics }
     public var sessionIdentifier: Digest? { connection.sessionIdentifier }
     public var negotiatedSuite: Suite? { connection.negotiatedSuite }

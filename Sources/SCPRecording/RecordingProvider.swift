@@ -92,6 +92,18 @@ public struct RecordingEncapsulation<Base: KeyEncapsulation>: KeyEncapsulation {
     }
 }
 
+extension Credential {
+    /// The same credential, which tells `recorder` what its signer answered.
+    fileprivate func recorded(by recorder: SessionRecorder) -> Credential {
+        let sign = sign
+        return Credential(scheme: scheme, chain: chain) { message throws(CryptoError) in
+            let result = Result { () throws(CryptoError) in try sign(message) }
+            recorder.answer(.signature(message: message, result))
+            return try result.get()
+        }
+    }
+}
+
 extension Configuration {
     /// The same configuration with a provider that tells `recorder` what it answers, for a ``RecordedConnection``.
     public func recorded(by recorder: SessionRecorder) -> Configuration<RecordingProvider<Provider>> {
@@ -103,6 +115,8 @@ extension Configuration {
         var result = Configuration<RecordingProvider<Provider>>(
             provider: RecordingProvider(provider, recorder), identity: identity, identityPolicy: identityPolicy)
         result.presharedKeys = presharedKeys
+        result.credential = credential.map { $0.recorded(by: recorder) }
+        result.credentialPolicy = credentialPolicy
         result.responderKey = responderKey
         result.accessKey = accessKey
         result.requiresHello = requiresHello

@@ -13,6 +13,8 @@ public struct Divergence: Error, Equatable, Sendable {
         case agreement
         /// It asked ML-KEM for something, or for something of another key or ciphertext, that it had not asked for.
         case encapsulation
+        /// It asked the credential's signer for a signature, or one over something else, that it had not asked for.
+        case signature
         /// This many answers of the provider were not asked for.
         case unusedAnswers(Int)
     }
@@ -65,7 +67,7 @@ public struct Replay<Base: RecordProtection>: ~Copyable {
         let offset = reader.offset
         guard let part = try Self.part(&reader, step: 0),
             let start = Start(
-                part.input, key: AbsentKey(),
+                part.input, key: AbsentKey(), sign: answers.sign,
                 provider: { ReplayProvider(base: base, answers: answers, isHybrid: $0) })
         else { throw .recording(.malformed(offset: offset), step: 0) }
         connection = try Self.begin(start, part, answers)

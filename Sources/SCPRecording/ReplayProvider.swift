@@ -33,6 +33,11 @@ final class AnswerList: Sendable {
         return try result.get()
     }
 
+    /// What the signer of the credential answered.
+    @Sendable func sign(_ message: [UInt8]) throws(CryptoError) -> [UInt8] {
+        try take(.signature) { if case .signature(message, let result) = $0 { result } else { nil } }
+    }
+
     /// Whether the engine asked for what was recorded and for nothing else.
     var difference: Divergence.Difference? {
         state.withLock { $0.mismatch ?? ($0.answers.isEmpty ? nil : .unusedAnswers($0.answers.count)) }

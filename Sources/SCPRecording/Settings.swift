@@ -1,6 +1,6 @@
 internal import SCP
 
-/// A ``SCP/Configuration`` in a recording: everything but the provider and the private key.
+/// A ``SCP/Configuration`` in a recording: everything but the provider and the private keys.
 enum Settings {
     static func entry<Provider>(
         _ role: Role, _ configuration: Configuration<Provider>, path: StartPath? = nil, at now: Instant
@@ -42,6 +42,8 @@ enum Settings {
         body.append(configuration.isSilent)
         body.append(configuration.allowsSelfConnection)
         body.append(configuration.isSymmetric)
+        body.append(optional: configuration.credential) { append($1, to: &$0) }
+        append(configuration.credentialPolicy, to: &body)
         return Entry(kind: .start, body: body.bytes)
     }
 
@@ -59,6 +61,20 @@ enum Settings {
             body.append(optional: known) { $0.append(raw: $1.bytes.span) }
         case .ask: body.append(UInt8(3))
         case .anyone: body.append(UInt8(4))
+        }
+    }
+
+    private static func append(_ credential: Credential, to body: inout BodyEncoder) {
+        body.append(credential.scheme.rawValue)
+        body.append(UInt32(clamping: credential.chain.count))
+        for certificate in credential.chain { body.append(certificate) }
+    }
+
+    private static func append(_ policy: CredentialPolicy, to body: inout BodyEncoder) {
+        switch policy {
+        case .refused: body.append(UInt8(0))
+        case .optional: body.append(UInt8(1))
+        case .required: body.append(UInt8(2))
         }
     }
 
@@ -86,6 +102,8 @@ struct StartPath: Equatable {
 
 /// What a recording starts with.
 struct Start<Provider: CryptoProvider> {
+    typealias Signer = @Sendable (_ message: [UInt8]) throws(CryptoError) -> [UInt8]
+
     let now: Instant
     let role: Role
     /// Nil on a stream.
@@ -94,9 +112,13 @@ struct Start<Provider: CryptoProvider> {
 
     /// - Parameters:
     ///   - key: stands for the private key, where that was here.
+    ///   - sign: stands for the credential's signer.
     ///   - provider: is told whether the recorded one had ML-KEM.
     /// - Returns: nil when the entry is no start.
-    init?(_ entry: Entry, key: Provider.PrivateKey, provider: (_ isHybrid: Bool) -> Provider) {
+    init?(
+        _ entry: Entry, key: Provider.PrivateKey, sign: @escaping Signer,
+        provider: (_ isHybrid: Bool) -> Provider
+    ) {
         guard entry.kind == .start else { return nil }
         var body = BodyDecoder(entry.body)
         do throws(BodyDecoder.Malformed) {
@@ -112,6 +134,8 @@ struct Start<Provider: CryptoProvider> {
                 identityPolicy: try Self.policy(&body))
             try Self.parseKeys(&body, &configuration)
             try Self.parseNumbers(&body, &configuration)
+            if try body.flag() { configuration.credential = try Self.credential(&body, sign) }
+            configuration.credentialPolicy = try Self.credentialPolicy(&body)
             try body.end()
             self.configuration = configuration
         } catch {
@@ -129,6 +153,26 @@ struct Start<Provider: CryptoProvider> {
         case 2: return .trustOnFirstUse(known: try body.flag() ? try body.publicKey() : nil)
         case 3: return .ask
         case 4: return .anyone
+        default: throw BodyDecoder.Malformed()
+        }
+    }
+
+    private static func credential(
+        _ body: inout BodyDecoder, _ sign: @escaping Signer
+    ) throws(BodyDecoder.Malformed) -> Credential {
+        let scheme = SignatureScheme(rawValue: try body.number())
+        var chain: [[UInt8]] = []
+        for _ in 0..<(try body.number(UInt32.self)) { chain.append(try body.content()) }
+        return Credential(scheme: scheme, chain: chain, sign: sign)
+    }
+
+    private static func credentialPolicy(
+        _ body: inout BodyDecoder
+    ) throws(BodyDecoder.Malformed) -> CredentialPolicy {
+        switch try body.number(UInt8.self) {
+        case 0: return .refused
+        case 1: return .optional
+        case 2: return .required
         default: throw BodyDecoder.Malformed()
         }
     }

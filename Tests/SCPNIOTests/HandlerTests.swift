@@ -312,6 +312,23 @@ struct HandlerTests {
         #expect(pair.client.closure == .byPeer(ErrorCode(rawValue: 0x1000), reason: Array("done".utf8)))
     }
 
+    @Test("a credential in a pipeline: seen while the decision is awaited, and rejected")
+    func credentials() throws {
+        var ends = ends
+        ends.client.credential = Credential(scheme: .ed25519, chain: [[1, 2]]) { _ in [3, 4] }
+        ends.server.credentialPolicy = .optional
+        let pair = try EmbeddedPair.established(ends)
+        let handler = try pair.server.channel.pipeline.syncOperations.handler(
+            type: SecureChannelHandler<GcryptProvider>.self)
+        #expect(pair.server.events == [.identityPending(ends.clientKey)])
+        #expect(handler.pendingCredential?.chain == [[1, 2]] && handler.pendingCredential?.signature == [3, 4])
+        let command = SecureChannelCommand.resolveIdentity(.rejectCredential)
+        pair.server.channel.triggerUserOutboundEvent(command, promise: nil)
+        #expect(handler.pendingCredential == nil)
+        try pair.exchange()
+        #expect(pair.client.closure == .byPeer(.credentialInvalid, reason: []))
+    }
+
     @Test("writes that cannot be sent fail their promises, and those that wait when the handler goes")
     func failingWrites() throws {
         let pair = try EmbeddedPair.established(ends)

@@ -51,6 +51,34 @@ struct ReplayTests {
         }
     }
 
+    /// Credentials of both ends, accepted and rejected: their signatures are in the recordings, and no key is.
+    @Test(arguments: [true, false])
+    func credentials(isAccepted: Bool) throws {
+        let session = try RecordedSession.withCredentials(isAccepted: isAccepted)
+        for side in 0..<2 {
+            #expect(try replay(session.recordings[side]).said == session.said[side])
+            let kinds = try Parts(session.recordings[side]).entries.map(\.kind)
+            #expect(kinds.count { $0 == .signature } == 1)
+        }
+        let end = session.said[1].events.last { if case .closed = $0 { true } else { false } }
+        let isInvalid = if case .closed(.failed(let error)) = end { error.code == .credentialInvalid } else { false }
+        #expect(isInvalid != isAccepted)
+    }
+
+    /// A signature is asked for over something else than was recorded.
+    @Test func signatureOfSomethingElse() throws {
+        let session = try RecordedSession.withCredentials(isAccepted: true)
+        var parts = try Parts(session.recordings[0])
+        let place = try #require(parts.entries.firstIndex { $0.kind == .signature })
+        parts.entries[place].body[10] ^= 1
+        let error = #expect(throws: ReplayError.self) { _ = try replay(parts.bytes) }
+        guard case .diverged(let divergence) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(divergence.difference == .signature)
+    }
+
     @Test func aSessionThatFails() throws {
         let session = try RecordedSession.failing()
         for side in 0..<2 {
@@ -230,7 +258,7 @@ struct ReplayTests {
         for (number, policy) in policies.enumerated() {
             var settings = Configuration(provider: provider, identity: .external(key), identityPolicy: policy)
             // What is not recorded is the provider and the private key; whatever is added to a configuration must be.
-            #expect(Mirror(reflecting: settings).children.count == 17)
+            #expect(Mirror(reflecting: settings).children.count == 19)
             #expect(Mirror(reflecting: settings.limits).children.count == 8)
             #expect(Mirror(reflecting: settings.timers).children.count == 6)
             #expect(Mirror(reflecting: settings.rotation).children.count == 4)
@@ -263,12 +291,16 @@ struct ReplayTests {
             settings.isSilent = number % 2 == 0
             settings.allowsSelfConnection = true
             settings.isSymmetric = true
+            settings.credential = Credential(scheme: .ed25519, chain: [[1, 2], [3]]) { $0 }
+            settings.credentialPolicy = [.refused, .optional, .required][number % 3]
             let entry = Settings.entry(.responder, settings, at: Instant(nanoseconds: 15))
-            let start = try #require(
-                Start(entry, key: try provider.privateKey(provider.randomSecret(count: 32))) { isHybrid in
-                    #expect(!isHybrid)
-                    return provider
-                })
+            let key = try provider.privateKey(provider.randomSecret(count: 32))
+            let sign: Start<GcryptProvider>.Signer = { $0 }
+            let parsed = Start<GcryptProvider>(entry, key: key, sign: sign) { isHybrid in
+                #expect(!isHybrid)
+                return provider
+            }
+            let start = try #require(parsed)
             #expect(start.role == .responder && start.now == Instant(nanoseconds: 15))
             #expect(Settings.entry(.responder, start.configuration, at: start.now) == entry)
             #expect(start.configuration.limits == settings.limits && start.configuration.timers == settings.timers)

@@ -42,6 +42,7 @@ struct RecordedPair: ~Copyable {
     private var segment = 1
     /// Whether bytes arrive in pieces that have nothing to do with frames.
     var isCut = true
+    var responderDecision = IdentityDecision.accept
     /// Done in the middle of each read.
     var whileReading: () -> Void = {}
 
@@ -103,7 +104,7 @@ struct RecordedPair: ~Copyable {
                 if side == 0 {
                     initiator.resolveIdentity(.accept, at: now)
                 } else {
-                    responder.resolveIdentity(.accept, at: now)
+                    responder.resolveIdentity(responderDecision, at: now)
                 }
             case .agreementNeeded(let request):
                 guard let secret = try? provider.sharedSecret(responderKey, with: request.peer) else { continue }
@@ -207,6 +208,22 @@ struct RecordedSession: Sendable {
             pair.initiator.close(reason: "done", afterPeerFinished: true, at: pair.now)
             pair.settle()
             pair.responder.receiveEnd(.endOfStream, at: pair.now)
+            pair.wait(.seconds(4))
+        }
+    }
+
+    /// Both ends show credentials; the responder, which decides last, may find that the initiator's does not hold.
+    static func withCredentials(isAccepted: Bool) throws -> RecordedSession {
+        try RecordedSession { first, second in
+            first.credential = Credential(scheme: .ed25519, chain: [[1, 2, 3]]) { _ in [4, 5] }
+            second.credential = Credential(scheme: .ecdsaP256, chain: [[6], [7]]) { $0.suffix(70) }
+            first.credentialPolicy = .required
+            second.credentialPolicy = .optional
+        } _: { pair in
+            pair.responderDecision = isAccepted ? .accept : .rejectCredential
+            pair.settle()
+            if isAccepted { pair.initiator.close(at: pair.now) }
+            pair.settle()
             pair.wait(.seconds(4))
         }
     }

@@ -1,7 +1,7 @@
 import FuzzSupport
 import SCP
 
-/// Every parser of unauthenticated bytes: header, handshake payloads, M1, items, CLOSE of epoch 0.
+/// Every parser of unauthenticated bytes: header, handshake payloads, M1, items, credentials, CLOSE of epoch 0.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     withInput(start, count) { bytes in
@@ -18,6 +18,8 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         note { () throws(WireError) in try InitMessage.parse(span, in: all) }
         note { () throws(WireError) in try HandshakeItems.parse(span, in: all, of: .m2, suite: 1) }
         note { () throws(WireError) in try HandshakeItems.parse(span, in: all, of: .m3, suite: 1) }
+        note { () throws(WireError) in try CredentialItem.parse(span) }
+        if let item = try? CredentialItem.parse(span), item.encoded != bytes { report("another credential") }
         note { () throws(WireError) in try HandshakeClose.parse(span, in: all) }
     }
 }

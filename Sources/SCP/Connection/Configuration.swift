@@ -19,6 +19,8 @@ public enum IdentityPolicy: Sendable {
 public enum IdentityDecision: Sendable {
     case accept
     case reject
+    /// The credential does not hold: the peer learns CREDENTIAL_INVALID. [SCP-ID-11]
+    case rejectCredential
 }
 
 /// The name of an application protocol: 1 to 255 bytes, as in ALPN (RFC 7301).
@@ -45,6 +47,12 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
     public var accessKey: Secret?
     /// Responder: what an INIT must prove.
     public var requiresHello: HelloKey = []
+    /// What we show to vouch for our static key; nil for nothing. Its chain has 1 to 10 certificates, none empty, and
+    /// at most some 13 KB, for it shares message 2 with the signature and application protocols. [SCP-ID-13]
+    public var credential: Credential?
+    /// Whether the peer may show one, or must. What it shows is the embedder's to verify, whatever ``identityPolicy``
+    /// says of its key: ``Event/identityPending(_:)`` comes, and ``Connection/pendingCredential`` is there.
+    public var credentialPolicy = CredentialPolicy.refused
     /// In order of preference; empty for none.
     public var applicationProtocols: [ApplicationProtocol] = []
     /// Suites accepted, in order of preference; ``use(_:)`` sets them. By default the hybrid one before the classic
@@ -137,6 +145,7 @@ public struct Configuration<Provider: CryptoProvider>: Sendable {
             size += 1 + name.bytes.count
         }
         guard size <= 4_096 else { throw .applicationProtocol }
+        try checkCredential()
     }
 }
 
@@ -155,6 +164,8 @@ public enum ConfigurationError: Error, Equatable, Sendable {
     case suites
     /// An application protocol has 1 to 255 bytes; all together at most 4,096.
     case applicationProtocol
+    /// A credential has 1 to 10 certificates, none of them empty, and fits into message 2 with what else is in it.
+    case credential
     /// The crypto provider failed.
     case backend
 }

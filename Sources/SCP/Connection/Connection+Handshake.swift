@@ -27,24 +27,31 @@ extension Connection {
         switch phase.take() {
         case .waiting(let waiting):
             let before = waiting.handshake
-            let response: AcceptedResponse
+            var response: AcceptedResponse
             do throws(Violation) {
                 response = try read(&waiting.handshake, configuration)
             } catch {
                 phase = .waiting(waiting)
                 throw error
             }
-            let verdict = configuration.verdict(on: response.peerKey)
+            let peerKey = response.peerKey
+            let verdict = configuration.verdict(on: peerKey)
+            let (credential, objection) = configuration.consider(
+                response.shown, of: .responder, peerKey, isRejected: verdict?.isAccepted == false)
+            response.shown = nil
             // [SCP-DGRAM-13]
-            if link != nil, verdict?.isAccepted == false {
+            if link != nil, let objection {
                 waiting.handshake = before
                 phase = .waiting(waiting)
-                throw Violation(.identityRejected)
+                throw objection
             }
-            phase = .deciding(Deciding(waiting, response: response))
-            guard let verdict else { return events.identityPending(response.peerKey) }
-            guard verdict.isAccepted else { throw Violation(.identityRejected) }
-            try acceptResponder(isFirstUse: verdict.isFirstUse)
+            let isSettled = verdict != nil && credential == nil
+            phase = .deciding(
+                Deciding(
+                    waiting, response: response, credential: credential, isFirstUse: verdict?.isFirstUse ?? false))
+            if let objection { throw objection }
+            guard isSettled else { return events.identityPending(peerKey) }
+            try acceptResponder()
         case let other:
             phase = other
             throw Violation(.unexpectedMessage, offset: 1)
@@ -53,9 +60,9 @@ extension Connection {
 
     /// Leaves DECIDE: message 3 shows who we are, so it is built only now.
     /// [SCP-HS-24] [SCP-HS-26]
-    private mutating func acceptResponder(isFirstUse: Bool) throws(Violation) {
+    private mutating func acceptResponder() throws(Violation) {
         switch phase.take() {
-        case .deciding(let deciding): phase = .agreeing(Agreeing(deciding, isFirstUse: isFirstUse))
+        case .deciding(let deciding): phase = .agreeing(Agreeing(deciding))
         case let other: phase = other
         }
         try sendThird()
@@ -119,6 +126,10 @@ extension Connection {
             establish(Established(unconfirmed))
         case .held(let held):
             establish(Established(held))
+            guard configuration.asks else { return }
+            // [SCP-FLOW-12]
+            inbox.openWindow()
+            owed.credit = true
         case let other:
             phase = other
         }
@@ -239,54 +250,62 @@ extension Connection {
                 throw error
             }
             let verdict = configuration.verdict(on: initiator.peerKey)
+            let (credential, objection) = configuration.consider(
+                initiator.shown, of: .initiator, initiator.peerKey, isRejected: verdict?.isAccepted == false)
+            let isSettled = verdict != nil && credential == nil
             let candidate = Peer(
                 publicKey: initiator.peerKey, applicationProtocol: initiator.applicationProtocol,
                 isFirstUse: verdict?.isFirstUse ?? false)
             link?.didAcceptInitiator(halfOpen.handshake, connectionID: initiator.connectionID)
             apply(halfOpen.handshake.parameters)
-            phase = .held(Held(halfOpen, keys: keys, candidate: candidate))
+            phase = .held(Held(halfOpen, keys: keys, candidate: candidate, credential: credential))
             // The confirmation: our first frame under the session's keys, with our credit. [SCP-HS-21]
             owed.credit = true
             timers.handshake = nil
             // [SCP-HS-32]
             try configuration.checkNotSelf(initiator.peerKey, isEphemeralReflected: false)
-            try decide(verdict, on: initiator.peerKey)
+            // [SCP-ID-7] [SCP-ID-11]
+            if let objection { throw objection }
+            if isSettled { becomeEstablished() } else { awaitDecision(on: initiator.peerKey) }
         case let other:
             phase = other
             throw Violation(.unexpectedMessage, offset: 1)
         }
     }
 
-    private mutating func decide(
-        _ verdict: (isAccepted: Bool, isFirstUse: Bool)?, on key: PublicKey
-    ) throws(Violation) {
-        guard let verdict else {
-            // [SCP-TIME-3] [SCP-TIME-6]
-            timers.decision = clock.advanced(by: configuration.timers.decision)
-            timers.setKeepsAlive(true, at: clock)
-            return events.identityPending(key)
-        }
-        // [SCP-ID-7]
-        guard verdict.isAccepted else { throw Violation(.identityRejected) }
-        becomeEstablished()
+    // [SCP-TIME-3] [SCP-TIME-6]
+    private mutating func awaitDecision(on key: PublicKey) {
+        timers.decision = clock.advanced(by: configuration.timers.decision)
+        timers.setKeepsAlive(true, at: clock)
+        events.identityPending(key)
     }
 
     // MARK: Both
 
+    /// What the peer has shown to vouch for its key, while ``Event/identityPending(_:)`` waits for its answer; nil when
+    /// it has shown nothing. To accept a peer with a credential is to have verified it.
+    /// [SCP-ID-11]
+    public var pendingCredential: PeerCredential? {
+        switch phase {
+        case .deciding(let deciding): deciding.credential
+        case .held(let held): held.credential
+        default: nil
+        }
+    }
+
     /// Answers ``Event/identityPending(_:)``. Without a pending question nothing happens.
-    /// [SCP-ID-6] [SCP-STATE-21] [SCP-STATE-22]
+    /// [SCP-ID-6] [SCP-ID-11] [SCP-STATE-21] [SCP-STATE-22]
     public mutating func resolveIdentity(_ decision: IdentityDecision, at now: Instant) {
         setClock(now)
         switch (state, decision) {
         case (.deciding, .accept):
-            do throws(Violation) { try acceptResponder(isFirstUse: false) } catch { _ = fail(error) }
+            do throws(Violation) { try acceptResponder() } catch { _ = fail(error) }
         case (.held, .accept):
             becomeEstablished()
-            // [SCP-FLOW-12]
-            inbox.openWindow()
-            owed.credit = true
         case (.deciding, .reject), (.held, .reject):
             fail(locally: .identityRejected)
+        case (.deciding, .rejectCredential), (.held, .rejectCredential):
+            fail(locally: .credentialInvalid)
         default:
             break
         }

@@ -204,10 +204,10 @@ public struct Connection<Provider: CryptoProvider>: ~Copyable {
 }
 
 extension Configuration {
-    /// Whether a person or a program decides on each peer.
+    /// Whether a person or a program may have to decide on a peer.
     var asks: Bool {
         if case .ask = identityPolicy { return true }
-        return false
+        return credentialPolicy != .refused
     }
 
     /// What may come before we have said a word: nothing from whom somebody has yet to decide on.

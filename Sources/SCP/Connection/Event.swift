@@ -1,6 +1,7 @@
 /// Something that happened. Small, never payload; bounded in number by construction.
 public enum Event: Equatable, Sendable {
-    /// The peer proved this key and waits for `resolveIdentity`.
+    /// The peer proved this key and waits for `resolveIdentity`, after a look at ``Connection/pendingCredential`` where
+    /// the configuration lets it show one.
     case identityPending(PublicKey)
     /// The holder of our private key is asked: `resolveAgreement` takes the answer. One at a time; a session that
     /// rotates goes on meanwhile.

@@ -129,8 +129,7 @@ extension DatagramEndpoint {
     /// [SCP-DGRAM-16]
     private mutating func needsCookie(count: Int, at remote: Address) -> Bool {
         if count > 1 || byAddress[remote] != nil { return true }
-        let answer = configuration.offer(.classic, isStream: false, connectionID: []).encodedSize + 96
-        if answer > 3 * HandshakePiece.pieceSize { return true }
+        if answerSize > 3 * HandshakePiece.pieceSize { return true }
         // Under load: half of what may be half-open is, or strangers come faster than they are meant to.
         return census.halfOpen * 2 >= settings.halfOpen
             || strangers.available(at: clock) * 4 < settings.initBurst

@@ -49,6 +49,8 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
     }
 
     let configuration: Configuration<Provider>
+    /// Bytes of message 2 at most, in answer to a message 1 of one piece.
+    let answerSize: Int
     private(set) var settings: DatagramEndpointSettings
     var places: [Place] = []
     var free: [Int] = []
@@ -86,6 +88,7 @@ public struct DatagramEndpoint<Provider: CryptoProvider>: ~Copyable {
             throw .backend
         }
         self.configuration = configuration
+        answerSize = configuration.responseSize(suite: .classic)
         self.settings = settings
         strangers = TokenBucket(burst: settings.initBurst, rate: settings.initRate, at: now)
         prefixes = PrefixBuckets(burst: settings.prefixBurst, rate: settings.prefixRate)

@@ -114,14 +114,15 @@ struct HandshakeState<Provider: CryptoProvider> {
     }
 
     /// `WriteMessage`.
-    mutating func write(payload: Span<UInt8>) throws(NoiseError) -> [UInt8] {
+    mutating func write(payload: Span<UInt8>) throws(NoiseError) -> [UInt8] { try finish(begun(), payload: payload) }
+
+    /// A message that is written up to its payload, whose associated data is the hash of `state`. Ours has not changed.
+    func begun() throws(NoiseError) -> (state: HandshakeState, head: [UInt8]) {
         guard !isComplete, isMyTurn else { throw .outOfTurn }
-        let size = overhead + payload.count
-        guard size <= Self.maximumMessage else { throw .tooLong }
         try checkSupplied(pattern.messages[index])
         var next = self
-        var message = [UInt8](repeating: 0, count: size)
-        var span = message.mutableSpan
+        var head = [UInt8](repeating: 0, count: overhead)
+        var span = head.mutableSpan
         var position = 0
         for token in pattern.messages[index] {
             switch token {
@@ -132,6 +133,19 @@ struct HandshakeState<Provider: CryptoProvider> {
             case .ee, .es, .se, .ss, .psk: try next.mix(token)
             }
         }
+        return (next, head)
+    }
+
+    /// The whole of a message that was begun with this state.
+    mutating func finish(
+        _ begun: (state: HandshakeState, head: [UInt8]), payload: Span<UInt8>
+    ) throws(NoiseError) -> [UInt8] {
+        let size = begun.head.count + payload.count
+        guard size <= Self.maximumMessage else { throw .tooLong }
+        var next = begun.state
+        let position = begun.head.count - next.symmetric.cipher.overhead
+        var message = Bytes.prefix(begun.head, size)
+        var span = message.mutableSpan
         Bytes.copy(payload, 0..<payload.count, to: &span, at: position)
         try next.symmetric.encryptAndHash(&span, position..<position + payload.count)
         next.index += 1
@@ -228,9 +242,9 @@ struct HandshakeState<Provider: CryptoProvider> {
 
     // MARK: Reading
 
-    /// `ReadMessage`; gives the payload.
+    /// `ReadMessage`; gives the payload, and the hash that was its associated data.
     /// [SCP-HS-29] "A handshake step that fails MUST leave the Noise state as it was before it."
-    mutating func read(_ message: Span<UInt8>) throws(NoiseError) -> [UInt8] {
+    mutating func readMessage(_ message: Span<UInt8>) throws(NoiseError) -> (payload: [UInt8], hash: Digest) {
         guard !isComplete, !isMyTurn else { throw .outOfTurn }
         guard message.count <= Self.maximumMessage else { throw .tooLong }
         guard message.count >= overhead else { throw .truncated }
@@ -263,11 +277,12 @@ struct HandshakeState<Provider: CryptoProvider> {
         }
         let end = span.count - next.symmetric.cipher.overhead
         guard end >= position else { throw .truncated }
+        let hash = next.symmetric.hash
         try next.symmetric.decryptAndHash(&span, position..<end)
         next.index += 1
         next.supplied = []
         self = next
-        return Array(copy[position..<end])
+        return (Array(copy[position..<end]), hash)
     }
 
     /// `DecryptAndHash` of the next `count` bytes of a message that is being read, in place; says where they are.

@@ -6,7 +6,7 @@ public struct HandshakeItems: Hashable, Sendable {
     public var connectionID: [UInt8]?
     /// In M2 all that are offered, in M3 the one chosen; each of 1...255 bytes, never an empty list.
     public var applicationProtocols: [[UInt8]]?
-    /// Not looked into: no credential is wanted yet. [SCP-ITEM-22]
+    /// Not looked into here: ``CredentialItem`` is for receivers that want one. [SCP-ITEM-22]
     public var credential: [UInt8]?
     /// Versions the responder supports, in M2.
     public var versions: [UInt8] = []
@@ -76,9 +76,16 @@ public struct HandshakeItems: Hashable, Sendable {
 
     /// Bytes of the list, with its padding when there is a credential.
     public var encodedSize: Int {
-        let size = unpaddedSize
+        let size = unpaddedSize(credential: credential?.count)
         guard let padding = padding(after: size) else { return size }
         return size + ItemID.padding.itemSize(padding)
+    }
+
+    /// The same with a credential of at most so many bytes, at most.
+    func largestSize(credential: Int?) -> Int {
+        let size = unpaddedSize(credential: credential)
+        // Up to the next multiple, and one more where the room cannot be filled exactly.
+        return credential == nil ? size : size + 2 * HandshakeItems.credentialPadding
     }
 
     /// Appends the list; false, with nothing written, when it does not fit. Parameters that equal the defaults, and
@@ -98,20 +105,20 @@ public struct HandshakeItems: Hashable, Sendable {
         if let credential { output.append(item: .credential, bytes: credential) }
         if !versions.isEmpty { output.append(item: .versions, bytes: versions) }
         if !suites.isEmpty { output.append(item: .suites, bytes: suites) }
-        if let padding = padding(after: unpaddedSize) {
+        if let padding = padding(after: unpaddedSize(credential: credential?.count)) {
             output.append(item: .padding, size: padding)
             output.append(zeros: padding)
         }
         return true
     }
 
-    private var unpaddedSize: Int {
+    private func unpaddedSize(credential: Int?) -> Int {
         var size = parameters.encodedSize
         if let connectionID { size += ItemID.connectionID.itemSize(connectionID.count) }
         if let applicationProtocols {
             size += ItemID.applicationProtocols.itemSize(HandshakeItems.size(ofNames: applicationProtocols))
         }
-        if let credential { size += ItemID.credential.itemSize(credential.count) }
+        if let credential { size += ItemID.credential.itemSize(credential) }
         if !versions.isEmpty { size += ItemID.versions.itemSize(versions.count) }
         if !suites.isEmpty { size += ItemID.suites.itemSize(suites.count) }
         return size

@@ -118,6 +118,7 @@ extension Divergence.Difference {
         case .publicKey: "the engine wants a public key"
         case .agreement: "the engine wants another key agreement"
         case .encapsulation: "the engine wants something else of ML-KEM"
+        case .signature: "the engine wants another signature of its credential"
         case .unusedAnswers(let count): "the engine asked its provider \(count) times less"
         }
     }

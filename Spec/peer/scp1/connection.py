@@ -23,6 +23,7 @@ class Config:
     initiator: bool
     static: bytes
     decide: object = lambda key: True      # the policy: the peer's public key -> whether it is accepted
+    credentials: str = "refused"           # of the peer: "refused", "optional" or "required", [SCP-ID-11]
     asks: bool = False                     # instead: somebody answers later, by Connection.decide
     responder_key: bytes = None            # initiator: the pinned key, bit 0 of hello
     access_key: bytes = None               # bit 1 of hello
@@ -67,7 +68,7 @@ class Connection:
         self.close_sent = None   # epoch and code
         self.attempt = None
         self.idle_send_restart = False
-        self.peer_key = self.protocol = self.hello = self.finished = self.noise = self.sender = None
+        self.shown = self.peer_key = self.protocol = self.hello = self.finished = self.noise = self.sender = None
         self.epochs, self.receive_epochs, self.send_epoch, self.installed = {}, [], 0, 0
         self.next_receive, self.next_send, self.first_of_epoch = 0, 0, 0
         self.usage, self.epoch_began = {True: (0, 0), False: (0, 0)}, now   # sending or not: frames, bytes
@@ -321,8 +322,20 @@ class Connection:
         self.protocol = common[0] if common else None
         self._derive_finished()
         self.state = DECIDE
-        if not self.config.asks:
-            self.decide(self.config.decide(self.peer_key))
+        if self.config.asks:
+            self._take_credential()
+        elif not self.config.decide(self.peer_key):
+            self.decide(False)
+        else:
+            self._take_credential()
+            self.decide(True)
+
+    def _take_credential(self):
+        """[SCP-ID-11]. What is taken is left to whoever looks at `shown`, who has the transcript."""
+        value, policy = self.peer.credential, self.config.credentials
+        if policy == ("refused" if value is not None else "required"):
+            raise Failure(Code.CREDENTIAL_INVALID, "not wanted, or missing")
+        self.shown = wire.parse_credential(value) if value is not None else None
 
     def _send_m3(self):
         items = self.config.m3_items
@@ -340,6 +353,7 @@ class Connection:
         if p.attempt != self.attempt:
             raise Failure(Code.UNEXPECTED_MESSAGE, "attempt")
         items = wire.parse_list(self._read_noise(p.message, 64), "M3")
+        self.peer.credential = items.credential
         offered = self.own.protocols
         if bool(offered) != bool(items.protocols):
             raise malformed("application protocol missing or not wanted")
@@ -353,6 +367,7 @@ class Connection:
         self.state = HOLD
         if itself or not (self.config.asks or self.config.decide(self.peer_key)):
             raise Failure(Code.IDENTITY_REJECTED, "policy")
+        self._take_credential()
         self._restart_idle()
         self._data([record("credit", credit=self.receiver.current_credit())])
         if self.config.asks:

@@ -5,6 +5,8 @@ import json
 import os
 import sys
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from kyber_py.ml_kem import ML_KEM_768
 
 from . import wire
@@ -137,6 +139,8 @@ class Session:
         static, ephemeral, items, protocols = self.parties[role]
         o, initiator = self.options if receiver else {}, role == "initiator"
         pinned = hexbytes(o["pinned"], 32) if "pinned" in o else None
+        shown = self.m3_items if not initiator else self.parties["responder"][2]
+        takes = not receiver and any(i == wire.CREDENTIAL for i, _ in shown)
         rotation = None
         if "rotation" in o:
             nonce, secret = fields("rotation", o["rotation"], "nonce ephemeral")
@@ -146,6 +150,7 @@ class Session:
             asks=o.get("ask", False), responder_key=self.responder_public if initiator and self.hello & 1 else None,
             access_key=hexbytes(o["receiverAccessKey"]) if "receiverAccessKey" in o
             else self.access if not initiator or self.hello & 2 else None,
+            credentials="required" if takes else "refused",
             requires_hello=o.get("requiresHello", 0), protocols=protocols, items=items,
             m3_items=self.m3_items if initiator else None, silent=o.get("silent", False),
             psk=(hexbytes(o["receiverPSK"], 32) if "receiverPSK" in o else self.psk) or None,
@@ -173,11 +178,39 @@ def take(connection):
     return data
 
 
+def check_credential(given, role, receiver, s, h, noise):
+    """What a side showed; `h` is Noise's after the message before, `noise` the message that has it in its payload."""
+    name, scheme, chain, hc, signed, private, public, signature = fields(
+        "credential", given, "role scheme chain hc signed private public signature")
+    same("role", role, name)
+    sizes = [48] if role == "initiator" else [32, 1104, 48] if is_hybrid(s.suite) else [32, 48]
+    for size in sizes:
+        h, noise = hashlib.sha256(h + noise[:size]).digest(), noise[size:]
+    same("h_c", h, hc)
+    found = receiver.shown
+    same("scheme", [found[0], 0x0807], [scheme, scheme])
+    same("chain", [c.hex() for c in found[2]], chain)
+    same("signature", found[1], signature)
+    value = wire.encode_credential(scheme, hexbytes(signature), [hexbytes(c) for c in chain])
+    items = s.m3_items if role == "initiator" else s.parties["responder"][2]
+    same("item", value, dict(items)[wire.CREDENTIAL].hex())
+    same("multiple of 256", len(wire.encode_list(items)) % 256, 0)
+    message = wire.signed_by_credential(role, h, public_key(s.parties[role][0]), found[2])
+    same("signed", message, signed)
+    key = Ed25519PrivateKey.from_private_bytes(hexbytes(private, 32))
+    same("public", key.public_key().public_bytes_raw(), public)
+    same("made", key.sign(message), signature)
+    try:
+        Ed25519PublicKey.from_public_bytes(hexbytes(public, 32)).verify(found[1], message)
+    except InvalidSignature:
+        raise Mismatch("signature") from None
+
+
 def check_handshake(case):
     (_, session, prologue, hello, agreements, m1, m2, m3, finished_extracted, finished, split, master, keys, chain, exporter, binding, _, exports,
-     confirmation, confirmation_ack) = fields(
+     confirmation, confirmation_ack, credentials) = fields(
         "case", case, "name session prologue helloKeys agreements m1 m2 m3 finishedExtracted finished split master keys chain exporter binding",
-        "note exports confirmation confirmationAck")
+        "note exports confirmation confirmationAck credentials")
     s = Session(session)
     same("access key", bool(s.access), bool(s.hello & 2))
     initiator, responder = s.connection("initiator"), s.connection("responder")
@@ -208,6 +241,11 @@ def check_handshake(case):
     check_message("m3", m3, take(initiator), initiator, 29, wire.encode_list(items))
     responder.receive(hexbytes(m3["frame"]))
     same("failures", (initiator.failure, responder.failure), (None, None))
+    same("credentials", [c is not None for c in (initiator.shown, responder.shown)], [bool(credentials)] * 2)
+    if credentials:
+        of_responder, of_initiator = credentials
+        check_credential(of_responder, "responder", initiator, s, hexbytes(m1["h"]), hexbytes(m2["noise"]))
+        check_credential(of_initiator, "initiator", responder, s, hexbytes(m2["h"]), hexbytes(m3["noise"]))
     for name, found, given in zip(("k1", "k2"), initiator.noise.split(), fields("split", split, "k1 k2")):
         same(name, found, given)
     for side in (initiator, responder):

@@ -1,5 +1,6 @@
 """Formats: frames, varints, items, records, ACK and CLOSE (chapters 1, 2, 3, 5, 7, 9, 14)."""
 
+import hashlib
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -183,6 +184,7 @@ class Advertised:
     protocols: list = field(default_factory=list)
     versions: bytes = b""
     suites: bytes = b""
+    credential: bytes = None
 
 
 NUMBERS = {FRAME_LIMIT: "frame_limit", MESSAGE_LIMIT: "message_limit", CREDIT: "credit",
@@ -212,7 +214,7 @@ def encode_protocols(names):
 
 def parse_list(data, where, suite=1):
     """Checks a list of M1, M2 or M3 against the table: [SCP-ITEM-8] to [SCP-ITEM-25]."""
-    a, has_credential = Advertised(), False
+    a = Advertised()
     for i, value in split_list(data).items():
         if i > TOKEN:
             if i % 2:
@@ -234,7 +236,7 @@ def parse_list(data, where, suite=1):
             if not a.protocols or "" in a.protocols or (where == "M3" and len(a.protocols) != 1):
                 raise malformed("application protocols")
         elif i == CREDENTIAL:
-            has_credential = True
+            a.credential = value
         elif i == VERSIONS:
             a.versions = value
         elif i == SUITES:
@@ -247,9 +249,36 @@ def parse_list(data, where, suite=1):
     if not (2048 <= a.frame_limit <= 1048576 and a.message_limit <= 2**48 and 1 <= a.channels <= 65536
             and (a.credit == 0 or a.credit >= least) and a.channel_credit >= least):
         raise malformed("a limit out of bounds")
-    if has_credential:
-        raise Failure(Code.CREDENTIAL_INVALID, "no credential wanted")
     return a
+
+
+def encode_credential(scheme, signature, chain):
+    """[SCP-ID-10]"""
+    return (scheme.to_bytes(2, "big") + len(signature).to_bytes(2, "big") + signature + encode_chain(chain))
+
+
+def encode_chain(chain):
+    return b"".join(len(c).to_bytes(3, "big") + c for c in chain)
+
+
+def parse_credential(value):
+    """Scheme, signature and chain of item 0x0b, [SCP-ID-13]"""
+    try:
+        r = Reader(value)
+        scheme, signature, chain = r.uint(2), r.take(r.uint(2)), []
+        while r.left():
+            chain.append(r.take(r.uint(3)))
+    except Failure as failure:
+        raise Failure(Code.CREDENTIAL_INVALID, str(failure)) from None
+    if len(value) > 14336 or not signature or not 1 <= len(chain) <= 10 or b"" in chain:
+        raise Failure(Code.CREDENTIAL_INVALID, "bounds")
+    return scheme, signature, chain
+
+
+def signed_by_credential(role, h_c, static, chain):
+    """What the signature is over, [SCP-ID-10]"""
+    return (b" " * 64 + f"SCP/1 {role} credential".encode() + b"\0" + h_c + static
+            + hashlib.sha256(encode_chain(chain)).digest())
 
 
 # Records (chapter 5): dictionaries in the form of Vectors/README.md; a channel is the pair (number, mode)

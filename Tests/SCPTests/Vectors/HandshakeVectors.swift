@@ -21,6 +21,8 @@ enum HandshakeVectors {
                 exotic(.initiator, "suite 0x81, every item that M1 and M3 may have", psk: true),
                 both("suite 0x02, hello 0x01", session(11) { $0.useHybrid() }),
                 both("suite 0x82, hello 0x00", hybridPSK()),
+                both("credentials of both sides", credentials()),
+                both("suite 0x02, credentials of both sides", credentials(isHybrid: true)),
             ])
     }
 
@@ -58,6 +60,15 @@ enum HandshakeVectors {
             session.hello = []
             session.usePSK(VectorSession.secret(seed: 82))
             session.useHybrid()
+        }
+    }
+
+    private static func credentials(isHybrid: Bool = false) -> VectorSession {
+        session(isHybrid ? 14 : 13) { session in
+            if isHybrid { session.useHybrid() }
+            session.useCredentials(
+                .initiator(isHybrid ? VectorCredential.hybrid.initiator : VectorCredential.classic.initiator),
+                .responder(isHybrid ? VectorCredential.hybrid.responder : VectorCredential.classic.responder))
         }
     }
 
@@ -166,6 +177,7 @@ enum HandshakeVectors {
             "keys": try VectorKeys.epoch(notes, hash: hash), "chain": .hex(try notes.secret("chain", hash)),
             "exporter": .hex(exporter), "binding": .hex(try notes.secret("binding", hash)),
             "exports": try exports(exporter, provider), "confirmation": rest[0], "confirmationAck": rest[1],
+            "credentials": try credentials(session, transcript),
         ])
     }
 
@@ -181,6 +193,31 @@ enum HandshakeVectors {
             "es": try agree(initiator.ephemeral, responder.identity),
             "se": try agree(initiator.identity, responder.ephemeral),
             "ekem1": session.suite.isHybrid ? .hex(try session.encapsulated()) : nil,
+        ])
+    }
+
+    /// Of the responder and the initiator. What stands before the payload of messages 2 and 3 has these sizes: keys and
+    /// their tags, and in hybrid suites a ciphertext.
+    private static func credentials(_ session: VectorSession, _ transcript: VectorTranscript) throws -> JSON? {
+        guard let initiator = session.credentials[.initiator], let responder = session.credentials[.responder]
+        else { return nil }
+        let (second, third) = (try transcript.requireM2(), try transcript.requireM3())
+        func split(_ noise: [UInt8], _ sizes: [Int]) -> [[UInt8]] {
+            var start = 0
+            return sizes.map { size in
+                defer { start += size }
+                return Array(noise[start..<start + size])
+            }
+        }
+        func key(_ role: Role) throws -> PublicKey {
+            VectorSession.publicKey(try transcript.provider.publicBytes(session[role].identity))
+        }
+        return .list([
+            try responder.json(
+                .responder, key(.responder), before: transcript.m1.hash,
+                split(second.noise, session.suite.isHybrid ? [32, 1_104, 48] : [32, 48]), transcript.provider),
+            try initiator.json(
+                .initiator, key(.initiator), before: second.hash, split(third.noise, [48]), transcript.provider),
         ])
     }
 

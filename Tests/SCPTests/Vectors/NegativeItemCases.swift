@@ -101,8 +101,10 @@ enum NegativeItemCases {
             ]
         return try rows.map { row in
             let scene = try VectorScene(.halfOpen, lies: .init(m3: row.list))
+            // A refusal of what a good message shows comes in epoch 1. [SCP-ID-11]
             return scene.refuses(
-                "M3: \(row.what)", try scene.transcript.requireM3().frame, row.code, row.requirement)
+                "M3: \(row.what)", try scene.transcript.requireM3().frame, row.code, row.requirement,
+                row.code == .credentialInvalid ? .session : .usual)
         }
     }
 

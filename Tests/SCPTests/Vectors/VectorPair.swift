@@ -27,6 +27,8 @@ struct VectorPair: ~Copyable {
     mutating func frames(from role: Role) throws -> [[UInt8]] {
         let frames = wait(for: role)
         try deliver(from: role)
+        if pipe.initiator.pendingCredential != nil { pipe.initiator.resolveIdentity(.accept, at: pipe.now) }
+        if pipe.responder.pendingCredential != nil { pipe.responder.resolveIdentity(.accept, at: pipe.now) }
         return frames
     }
 

@@ -72,6 +72,8 @@ struct VectorSession {
     var m3Items: [VectorItem] = []
     var initiatorProtocols: [String] = []
     var responderProtocols: [String] = []
+    /// Shown by one side, and wanted by the other; ``list`` and ``m3Items`` have them too.
+    private(set) var credentials: [Role: VectorCredential] = [:]
 
     /// The same randomness for the same seed, for ever.
     init(seed: UInt64) {
@@ -96,6 +98,13 @@ struct VectorSession {
         suite = .classicPSK
         psk = secret
         responder.list = .required(.classicPSK)
+    }
+
+    /// Somebody has to look at what the initiator shows, so that the responder grants nothing beforehand.
+    mutating func useCredentials(_ initiator: VectorCredential, _ responder: VectorCredential) {
+        credentials = [.initiator: initiator, .responder: responder]
+        self.responder.list = ([VectorItem(3, varint: 0), responder.item] + .required(suite)).padded
+        m3Items = [initiator.item].padded
     }
 
     mutating func useHybrid() {
@@ -156,7 +165,9 @@ struct VectorSession {
         if suite.usesPSK {
             if let secret = Self.secret(options.psk ?? psk) { result.usePresharedKeys(.common(secret)) }
         }
-        try advertise(role, asks: options.asks, &result)
+        result.credential = credentials[role]?.credential()
+        if credentials[role.peer] != nil { result.credentialPolicy = .required }
+        try advertise(role, asks: options.asks || credentials[.initiator] != nil, &result)
         return result
     }
 

@@ -30,10 +30,15 @@ extension HandshakeState {
         }
     }
 
+    /// The payload of a message.
+    mutating func read(_ message: Span<UInt8>) throws(NoiseError) -> [UInt8] { try readMessage(message).payload }
+
     /// Reads the Noise message that lies in `range` of `bytes`.
-    mutating func readPayload(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(Violation) -> [UInt8] {
+    mutating func readPayload(
+        _ bytes: Span<UInt8>, _ range: Range<Int>
+    ) throws(Violation) -> (payload: [UInt8], hash: Digest) {
         do throws(NoiseError) {
-            return try read(bytes.extracting(range))
+            return try readMessage(bytes.extracting(range))
         } catch {
             throw Violation(error, offset: range.lowerBound)
         }

@@ -5,6 +5,8 @@ struct AcceptedResponse {
     let applicationProtocol: ApplicationProtocol?
     /// What the responder wants before datagrams for it.
     let connectionID: [UInt8]?
+    /// Nobody has looked into it.
+    var shown: ShownCredential?
 }
 
 /// The initiator's side of the handshake: `-> e`, `<- e, ee, s, es`, `-> s, se`.
@@ -70,14 +72,15 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
         _ bytes: Span<UInt8>, _ range: Range<Int>, _ configuration: Configuration<Provider>
     ) throws(Violation) -> AcceptedResponse {
         var next = noise
-        let payload = try next.readPayload(bytes, range)
+        let (payload, hash) = try next.readPayload(bytes, range)
         let items: HandshakeItems
         do throws(WireError) {
             items = try HandshakeItems.parse(payload.span, in: 0..<payload.count, of: .m2, suite: suite.rawValue)
         } catch {
             throw Violation(error, base: range.lowerBound)
         }
-        let response = try settle(items, next, configuration)
+        var response = try settle(items, next, configuration)
+        response.shown = items.credential.map { ShownCredential(item: $0, hash: hash) }
         do throws(NoiseError) { finished = try next.finishedKey() } catch { throw Violation(error) }
         noise = next
         return response
@@ -87,8 +90,6 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
     private func settle(
         _ items: HandshakeItems, _ noise: HandshakeState<Provider>, _ configuration: Configuration<Provider>
     ) throws(Violation) -> AcceptedResponse {
-        // [SCP-ITEM-22]
-        if items.credential != nil { throw Violation(.credentialInvalid) }
         guard let peerKey = noise.remoteStatic else { throw Violation(.internalError) }
         // [SCP-HS-32]
         try configuration.checkNotSelf(peerKey, isEphemeralReflected: noise.isEphemeralReflected)
@@ -103,7 +104,7 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
     }
 
     /// Builds message 3, and the session's keys. Only for an accepted responder. With an agreement to be made
-    /// elsewhere nothing has changed.
+    /// elsewhere nothing has changed, and nobody has been asked for a signature.
     /// [SCP-HS-24] [SCP-ITEM-29] [SCP-HS-34]
     mutating func complete(
         _ response: AcceptedResponse, _ configuration: Configuration<Provider>, connectionID: [UInt8] = []
@@ -111,7 +112,9 @@ struct InitiatorHandshake<Provider: CryptoProvider> {
         var items = HandshakeItems()
         items.applicationProtocols = response.applicationProtocol.map { [$0.bytes] }
         if !connectionID.isEmpty { items.connectionID = connectionID }
-        let message = try noise.write(payload: items.encoded.span)
+        let begun = try noise.begun()
+        items.credential = try configuration.credentialItem(.initiator, hash: begun.state.handshakeHash)
+        let message = try noise.finish(begun, payload: items.encoded.span)
         return (message, try noise.schedule())
     }
 

@@ -4,6 +4,8 @@ struct AcceptedInitiator<Provider: CryptoProvider> {
     let applicationProtocol: ApplicationProtocol?
     /// What the initiator wants before datagrams for it.
     let connectionID: [UInt8]?
+    /// Nobody has looked into it.
+    let shown: ShownCredential?
     let schedule: KeySchedule<Provider>
 }
 
@@ -92,8 +94,10 @@ struct ResponderHandshake<Provider: CryptoProvider> {
     ) throws(NoiseError) -> (handshake: ResponderHandshake, message: [UInt8]) {
         var noise = prepared.noise
         let verified = prepared.verified
-        let offer = configuration.offer(prepared.suite, isStream: isStream, connectionID: connectionID)
-        let response = try noise.write(payload: offer.encoded.span)
+        var offer = configuration.offer(prepared.suite, isStream: isStream, connectionID: connectionID)
+        let begun = try noise.begun()
+        offer.credential = try configuration.credentialItem(.responder, hash: begun.state.handshakeHash)
+        let response = try noise.finish(begun, payload: offer.encoded.span)
         let handshake = ResponderHandshake(
             suite: prepared.suite, attempt: verified.attempt, hello: verified.hello, parameters: prepared.parameters,
             noise: noise, finished: try noise.finishedKey())
@@ -117,22 +121,21 @@ struct ResponderHandshake<Provider: CryptoProvider> {
         _ bytes: Span<UInt8>, _ range: Range<Int>, _ configuration: Configuration<Provider>
     ) throws(Violation) -> AcceptedInitiator<Provider> {
         var next = noise
-        let payload = try next.readPayload(bytes, range)
+        let (payload, hash) = try next.readPayload(bytes, range)
         let items: HandshakeItems
         do throws(WireError) {
             items = try HandshakeItems.parse(payload.span, in: 0..<payload.count, of: .m3, suite: suite.rawValue)
         } catch {
             throw Violation(error, base: range.lowerBound)
         }
-        // [SCP-ITEM-22]
-        if items.credential != nil { throw Violation(.credentialInvalid) }
         let chosen = try configuration.accept(chosen: items.applicationProtocols)
         guard let peerKey = next.remoteStatic else { throw Violation(.internalError) }
         do throws(NoiseError) {
             let schedule = try next.schedule()
             noise = next
             return AcceptedInitiator(
-                peerKey: peerKey, applicationProtocol: chosen, connectionID: items.connectionID, schedule: schedule)
+                peerKey: peerKey, applicationProtocol: chosen, connectionID: items.connectionID,
+                shown: items.credential.map { ShownCredential(item: $0, hash: hash) }, schedule: schedule)
         } catch {
             throw Violation(error)
         }

@@ -7,10 +7,18 @@ struct Waiting<Provider: CryptoProvider>: ~Copyable {
 struct Deciding<Provider: CryptoProvider>: ~Copyable {
     @Boxed var handshake: InitiatorHandshake<Provider>
     @Boxed var response: AcceptedResponse
+    @Boxed var credential: PeerCredential?
+    /// What the policy said of the key, where it said something.
+    let isFirstUse: Bool
 
-    init(_ waiting: consuming Waiting<Provider>, response: AcceptedResponse) {
+    init(
+        _ waiting: consuming Waiting<Provider>, response: AcceptedResponse, credential: PeerCredential?,
+        isFirstUse: Bool
+    ) {
         handshake = waiting.handshake
         self.response = response
+        self.credential = credential
+        self.isFirstUse = isFirstUse
     }
 }
 
@@ -20,10 +28,10 @@ struct Agreeing<Provider: CryptoProvider>: ~Copyable {
     @Boxed var response: AcceptedResponse
     let isFirstUse: Bool
 
-    init(_ deciding: consuming Deciding<Provider>, isFirstUse: Bool) {
-        handshake = deciding.handshake
+    init(_ deciding: consuming Deciding<Provider>) {
         response = deciding.response
-        self.isFirstUse = isFirstUse
+        isFirstUse = deciding.isFirstUse
+        handshake = deciding.handshake
     }
 }
 

@@ -23,9 +23,14 @@ struct HalfOpen<Provider: CryptoProvider>: ~Copyable {
 struct Held<Provider: CryptoProvider>: ~Copyable {
     let keys: SessionKeys<Provider>
     @Boxed var candidate: Peer
+    @Boxed var credential: PeerCredential?
 
-    init(_ halfOpen: consuming HalfOpen<Provider>, keys: SessionKeys<Provider>, candidate: Peer) {
+    init(
+        _ halfOpen: consuming HalfOpen<Provider>, keys: SessionKeys<Provider>, candidate: Peer,
+        credential: PeerCredential?
+    ) {
         self.keys = keys
         self.candidate = candidate
+        self.credential = credential
     }
 }
