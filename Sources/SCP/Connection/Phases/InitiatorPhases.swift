@@ -17,7 +17,7 @@ struct Deciding<Provider: CryptoProvider>: ~Copyable {
     ) {
         handshake = waiting.handshake
         self.response = response
-        self.credential = credential
+        _credential = Boxed(wrappedValue: credential)
         self.isFirstUse = isFirstUse
     }
 }

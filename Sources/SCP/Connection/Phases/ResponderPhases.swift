@@ -31,6 +31,6 @@ struct Held<Provider: CryptoProvider>: ~Copyable {
     ) {
         self.keys = keys
         self.candidate = candidate
-        self.credential = credential
+        _credential = Boxed(wrappedValue: credential)
     }
 }
