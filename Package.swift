@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "SCP", targets: ["SCP"]),
         .library(name: "SCPGcrypt", targets: ["SCPGcrypt"]),
         .library(name: "SCPSwiftCrypto", targets: ["SCPSwiftCrypto"]),
+        .library(name: "SCPCertificates", targets: ["SCPCertificates"]),
         .library(name: "SCPNIO", targets: ["SCPNIO"]),
         .library(name: "SCPRecording", targets: ["SCPRecording"]),
         .library(name: "SCPSimulation", targets: ["SCPSimulation"]),
@@ -27,7 +28,8 @@ let package = Package(
     ],
     traits: [
         // Off unless asked for: BoringSSL takes long to build, and most users have no need of it.
-        .trait(name: "SwiftCrypto", description: "The product SCPSwiftCrypto, on swift-crypto (BoringSSL).")
+        .trait(name: "SwiftCrypto", description: "The product SCPSwiftCrypto, on swift-crypto (BoringSSL)."),
+        .trait(name: "Certificates", description: "The product SCPCertificates, on swift-certificates."),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -35,6 +37,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
     ],
     targets: [
         // The engine: a pure state machine that imports nothing.
@@ -54,6 +58,19 @@ let package = Package(
             name: "SCPSwiftCrypto",
             dependencies: [
                 "SCP", .product(name: "Crypto", package: "swift-crypto", condition: .when(traits: ["SwiftCrypto"])),
+            ],
+            swiftSettings: settings
+        ),
+
+        // X.509 certificates that vouch for static keys. Without the trait it is empty.
+        .target(
+            name: "SCPCertificates",
+            dependencies: [
+                "SCP",
+                .product(name: "X509", package: "swift-certificates", condition: .when(traits: ["Certificates"])),
+                .product(name: "SwiftASN1", package: "swift-asn1", condition: .when(traits: ["Certificates"])),
+                .product(name: "Crypto", package: "swift-crypto", condition: .when(traits: ["Certificates"])),
+                .product(name: "_CryptoExtras", package: "swift-crypto", condition: .when(traits: ["Certificates"])),
             ],
             swiftSettings: settings
         ),
@@ -82,6 +99,8 @@ let package = Package(
             dependencies: [
                 "SCP", "SCPGcrypt", "SCPNIO", "SCPRecording",
                 .target(name: "SCPSwiftCrypto", condition: .when(traits: ["SwiftCrypto"])),
+                .target(name: "SCPCertificates", condition: .when(traits: ["Certificates"])),
+                .product(name: "X509", package: "swift-certificates", condition: .when(traits: ["Certificates"])),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -129,6 +148,10 @@ let package = Package(
             dependencies: [
                 "SCP", "SCPGcrypt", "SCPSwiftCrypto", "SCPSimulation", "SCPProviderLaws", "SCPRepeatableMLKEM",
             ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SCPCertificatesTests",
+            dependencies: ["SCP", "SCPCertificates", "SCPGcrypt", "SCPSimulation"],
             swiftSettings: settings),
         .testTarget(
             name: "SCPNIOTests",

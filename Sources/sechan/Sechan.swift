@@ -39,8 +39,8 @@ struct Sechan: AsyncParsableCommand {
             """,
         version: "sechan \(version) (SCP/1)",
         subcommands: [
-            Keygen.self, Pubkey.self, Fingerprint.self, Psk.self, Trust.self, Listen.self, Connect.self, PipeVerb.self,
-            ReplayVerb.self, Bench.self, AgentVerb.self, Doctor.self,
+            Keygen.self, Pubkey.self, Fingerprint.self, Psk.self, Cert.self, Trust.self, Listen.self, Connect.self,
+            PipeVerb.self, ReplayVerb.self, Bench.self, AgentVerb.self, Doctor.self,
         ]
     )
 }

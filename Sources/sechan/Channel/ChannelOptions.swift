@@ -77,6 +77,10 @@ struct ChannelOptions: ParsableArguments {
         completion: .file())
     var record: String?
 
+    #if Certificates
+    @OptionGroup(title: "Certificates") var certificates: CertificateOptions
+    #endif
+
     func validate() throws {
         if identity != nil, agent != nil { throw ValidationError("--identity and --agent exclude each other.") }
         if timeout.duration == .zero { throw ValidationError("--timeout must be more than 0.") }
@@ -117,10 +121,15 @@ struct ChannelOptions: ParsableArguments {
         configuration.timers.keepAlive = true
         if let rotateBytes { configuration.rotation.bytes = rotateBytes }
         if let rotateSeconds { configuration.rotation.age = rotateSeconds.duration }
-        return Party(
+        var party = Party(
             provider: provider, configuration: configuration, publicKey: publicKey,
-            fingerprint: try publicKey.fingerprint(provider), keyAgent: keyAgent,
-            recordings: try recordings(output))
+            fingerprint: try publicKey.fingerprint(provider), keyAgent: keyAgent)
+        #if Certificates
+        party.certificates = try certificates.rules()
+        party.configuration.credential = party.certificates?.credential
+        #endif
+        party.recordings = try recordings(output)
+        return party
     }
 }
 
@@ -141,6 +150,9 @@ struct Party: Sendable {
     var keyAgent: SocketAgent?
     /// Where sessions are written down, if they are.
     var recordings: Recordings?
+    #if Certificates
+    var certificates: CertificateRules?
+    #endif
 }
 
 extension PublicKey {

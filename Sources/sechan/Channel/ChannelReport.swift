@@ -6,12 +6,13 @@ import SCPNIO
 struct ChannelReport {
     let channel: SecureChannel
     let fingerprint: String
-    /// The comment beside the peer's key.
+    /// The comment beside the peer's key, or the names in its certificate.
     let name: String?
 
     init(_ channel: SecureChannel, _ provider: Provider, name: String? = nil) throws(Failure) {
         self.channel = channel
-        self.name = name
+        let names = channel.peerNames.joined(separator: ", ")
+        self.name = name ?? (names.isEmpty ? nil : names)
         fingerprint = try channel.peer.publicKey.fingerprint(provider)
     }
 

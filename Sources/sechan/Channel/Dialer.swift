@@ -60,6 +60,11 @@ struct Dialer: Sendable {
         endpoint = try address.endpoint()
         mode = options.trust ?? .ask
         store = TrustStore(paths: try Paths(), otherPath: options.knownPeers)
+        #if Certificates
+        if party.certificates?.roots != nil, options.knownPeers != nil || options.trust != nil {
+            throw Failure(.usage, "--ca says whom to take: it goes without --known-peers and --trust")
+        }
+        #endif
         guard let peer = options.peer else {
             expected = nil
             return
@@ -74,6 +79,9 @@ struct Dialer: Sendable {
 
     /// An authenticated channel.
     func connect() async throws(Failure) -> SecureChannel {
+        #if Certificates
+        if let rules = party.certificates, rules.roots != nil { return try await connect(by: rules) }
+        #endif
         if let expected { return try await connect(PeerBook(.pinned(expected)), takesStrangers: false) }
         if mode == .no {
             output.warning("--trust no: whoever answers at \(address) is taken, and may be anybody")
@@ -94,6 +102,17 @@ struct Dialer: Sendable {
             return try await connect(PeerBook(.confirmed(stranger, store, address)), takesStrangers: true)
         }
     }
+
+    #if Certificates
+    /// To whom a certificate names, and who has the key that was named, if one was.
+    private func connect(by rules: CertificateRules) async throws(Failure) -> SecureChannel {
+        var (configuration, options) = (party.configuration, transportOptions())
+        configuration.identityPolicy = expected.map { .pinned($0) } ?? .anyone
+        configuration.responderKey = expected
+        try rules.apply(to: &configuration, &options, at: address)
+        return try await connect(configuration, options)
+    }
+    #endif
 
     private func connect(_ book: PeerBook, takesStrangers: Bool) async throws(Failure) -> SecureChannel {
         var options = transportOptions()

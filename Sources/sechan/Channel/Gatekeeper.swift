@@ -51,6 +51,16 @@ struct Gatekeeper: Sendable {
     init(_ options: AdmissionOptions, _ party: Party, _ output: Output) throws(Failure) {
         provider = party.provider
         self.output = output
+        #if Certificates
+        if party.certificates?.roots != nil {
+            guard options.isUnused else {
+                throw Failure(
+                    .usage, "--ca says whom to take: it goes without --authorized, --allow, --accept-new and --anyone")
+            }
+            rule = .anyone
+            return
+        }
+        #endif
         if options.anyone {
             rule = .anyone
             output.warning("--anyone: everybody who can reach the address is taken")

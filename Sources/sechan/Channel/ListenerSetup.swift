@@ -21,6 +21,9 @@ struct ListenerSetup: Sendable {
         options.maximumConnections = maximumConnections
         options.maximumUnauthenticatedConnections = min(maximumConnections, options.maximumUnauthenticatedConnections)
         gatekeeper.apply(to: &configuration, &options.transport)
+        #if Certificates
+        try party.certificates?.apply(to: &configuration, &options.transport, at: nil)
+        #endif
         self.configuration = configuration
         self.options = options
     }

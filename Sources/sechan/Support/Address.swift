@@ -52,6 +52,14 @@ enum Address: Hashable, Sendable {
         }
     }
 
+    /// The host of TCP and UDP.
+    var host: String? {
+        switch self {
+        case .tcp(let host, _), .udp(let host, _): host
+        case .unix, .unixDatagram, .standardIO: nil
+        }
+    }
+
     private static func rest(of text: String, after prefix: String) -> Substring? {
         guard text.utf8.count >= prefix.utf8.count, text.prefix(prefix.count).lowercased() == prefix else {
             return nil
