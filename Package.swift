@@ -62,7 +62,7 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        // X.509 certificates that vouch for static keys. Without the trait it is empty.
+        // X.509 certificates that vouch for static keys. Without the trait it holds only a hint to enable it.
         .target(
             name: "SCPCertificates",
             dependencies: [
@@ -151,7 +151,12 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "SCPCertificatesTests",
-            dependencies: ["SCP", "SCPCertificates", "SCPGcrypt", "SCPSimulation"],
+            dependencies: [
+                "SCP", "SCPCertificates", "SCPGcrypt", "SCPSimulation",
+                .product(name: "X509", package: "swift-certificates", condition: .when(traits: ["Certificates"])),
+                .product(name: "SwiftASN1", package: "swift-asn1", condition: .when(traits: ["Certificates"])),
+                .product(name: "_CryptoExtras", package: "swift-crypto", condition: .when(traits: ["Certificates"])),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "SCPNIOTests",

@@ -19,14 +19,16 @@ public enum CertificateError: Error, Hashable, Sendable {
     case notForSignatures
     /// The leaf's extended key usage leaves out the peer's role: serverAuth of a responder, clientAuth of an initiator.
     case wrongPurpose
-    /// The leaf is not valid yet, or no longer.
+    /// The leaf, or an authority on its path, is not valid yet, or no longer.
     case notYetValid
     case expired
     /// None of the leaf's names is an expected one (RFC 9525 6).
     case wrongName
     /// No path leads to a root.
     case untrusted
-    /// A path leads to a root, and breaks a rule of RFC 5280: the library's words.
+    /// A path leads to a root, and breaks a rule of RFC 5280: one who is no authority has issued, the path is too long,
+    /// a name is not permitted, an extension is critical and unknown, a signature is made with SHA-1. In words for
+    /// people, which may quote a name of the peer's.
     case invalidPath(String)
     /// The revocation hook says so.
     case revoked
@@ -69,4 +71,10 @@ extension CertificateError: CustomStringConvertible {
         }
     }
 }
+#else
+/// Not in this build: BoringSSL takes long to build, so it is built only for who asks.
+@available(
+    *, unavailable, message: "enable the trait: .package(url: \"...swift-scp\", ..., traits: [\"Certificates\"])"
+)
+public struct CertificateVerifier {}
 #endif

@@ -129,12 +129,17 @@ public struct CertificateVerifier: Sendable {
     private func path(
         from leaf: Certificate, _ others: ArraySlice<Certificate>, at time: Date
     ) async throws(CertificateError) -> [Certificate] {
-        // One issuer for each subject: certificates of many that vouch for each other make paths without end.
+        // One issuer for each subject, the first, so that there is one path: the library tries all of them, and nine
+        // authorities that vouch for each other have more paths than anybody has time for.
         var subjects: Set<DistinguishedName> = []
         let intermediates = others.filter { subjects.insert($0.subject).inserted }
         var verifier = Verifier(rootCertificates: CertificateStore(roots)) {
+            PathRules()
             RFC5280Policy(fixedExpiryValidationTime: time)
-            CheckedExtensions()
+        }
+        let known = verifier.policy.verifyingCriticalExtensions
+        guard !leaf.extensions.contains(where: { $0.critical && !known.contains($0.oid) }) else {
+            throw .invalidPath("certificate 0 has a critical extension that nobody here knows")
         }
         let result: CertificateValidationResult = await verifier.validate(
             leaf: leaf, intermediates: CertificateStore(intermediates))
@@ -142,17 +147,21 @@ public struct CertificateVerifier: Sendable {
         case .validCertificate(let chain): return Array(chain)
         case .couldNotValidate(let failures):
             guard let failure = failures.first else { throw .untrusted }
-            throw .invalidPath(failure.policyFailureReason.description)
+            throw Self.reason(failure, at: time)
         }
     }
-}
 
-/// What the verifier above looks at by itself, so that it may be critical.
-private struct CheckedExtensions: VerifierPolicy {
-    let verifyingCriticalExtensions: [ASN1ObjectIdentifier] = [
-        .X509ExtensionID.subjectAlternativeName, .X509ExtensionID.extendedKeyUsage,
-    ]
-
-    func chainMeetsPolicyRequirements(chain: UnverifiedCertificateChain) -> PolicyEvaluationResult { .meetsPolicy }
+    private static func reason(_ failure: CertificateValidationResult.PolicyFailure, at time: Date) -> CertificateError
+    {
+        let path = Array(failure.chain)
+        if path.contains(where: { time < $0.notValidBefore }) { return .notYetValid }
+        if path.contains(where: { time > $0.notValidAfter }) { return .expired }
+        // The library shows whole certificates, of which the number is enough.
+        var text = failure.policyFailureReason.description
+        for (index, certificate) in path.enumerated() {
+            text = text.replacing("\(certificate)", with: "certificate \(index)")
+        }
+        return .invalidPath(String(text.prefix(500)))
+    }
 }
 #endif

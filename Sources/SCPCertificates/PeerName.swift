@@ -34,7 +34,8 @@ public enum PeerName: Hashable, Sendable {
         }
     }
 
-    /// The subject alternative names of a certificate, but for kinds that are not compared here.
+    /// The subject alternative names of a certificate, but for kinds that are not compared here, and for what is no name
+    /// of its kind, with which a name constraint would compare in vain.
     public static func names(of certificate: Certificate) throws(CertificateError) -> [PeerName] {
         do {
             return try certificate.extensions.subjectAlternativeNames.map { $0.compactMap(PeerName.init) } ?? []
@@ -45,12 +46,18 @@ public enum PeerName: Hashable, Sendable {
 
     init?(_ name: GeneralName) {
         switch name {
-        case .dnsName(let text): self = .dns(text)
-        case .ipAddress(let octets): self = .ip(Array(octets.bytes))
-        case .uniformResourceIdentifier(let text): self = .uri(text)
-        case .rfc822Name(let text): self = .email(text)
+        case .dnsName(let text) where PeerName.labels(text) != nil: self = .dns(text)
+        case .ipAddress(let octets) where [4, 16].contains(octets.bytes.count): self = .ip(Array(octets.bytes))
+        case .uniformResourceIdentifier(let text) where PeerName.isPlain(text): self = .uri(text)
+        case .rfc822Name(let text) where PeerName.isPlain(text): self = .email(text)
         default: return nil
         }
+    }
+
+    /// Whether it names a host, without a wildcard.
+    var isHost: Bool {
+        guard case .dns(let text) = self, let labels = PeerName.labels(text) else { return false }
+        return labels.first != "*"
     }
 
     var generalName: GeneralName {
@@ -76,20 +83,39 @@ public enum PeerName: Hashable, Sendable {
     }
 
     private static func matches(_ host: String, _ pattern: String) -> Bool {
+        // A dot at the end of what is expected means the same host.
+        let host = host.hasSuffix(".") ? String(host.dropLast()) : host
         guard let labels = labels(host), labels.first != "*", let wanted = self.labels(pattern),
             labels.count == wanted.count
         else { return false }
-        // Not "*" alone, and not "*.org": what stands for whole registries is nobody's name.
-        guard wanted.first == "*" else { return labels == wanted }
-        return wanted.count >= 3 && labels.dropFirst() == wanted.dropFirst()
+        return wanted.first == "*" ? labels.dropFirst() == wanted.dropFirst() : labels == wanted
     }
 
-    /// In lower case; nil for what is no host name. A dot at the end means the same name.
+    /// The labels of a host in lower case, the first of which may be a `*`; nil for what is no host name
+    /// (RFC 1123 2.1, and the underscore). Not "*" alone, and not "*.org": what stands for whole registries is nobody's
+    /// name. Nor what ends in digits, which would be an address.
     private static func labels(_ name: String) -> [String]? {
-        guard name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { return nil }
+        // Before the case is folded, which makes a "k" of the Kelvin sign.
+        guard name.utf8.count <= 253, isPlain(name) else { return nil }
         let labels = name.lowercased().split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-        let parts = labels.last == "" ? labels.dropLast() : labels[...]
-        return parts.isEmpty || parts.contains("") ? nil : Array(parts)
+        let isWildcard = labels.first == "*"
+        guard !isWildcard || labels.count >= 3,
+            labels.dropFirst(isWildcard ? 1 : 0).allSatisfy(isLabel),
+            labels.last?.utf8.contains(where: { !(0x30...0x39).contains($0) }) == true
+        else { return nil }
+        return labels
+    }
+
+    private static func isLabel(_ label: String) -> Bool {
+        (1...63).contains(label.utf8.count) && !label.hasPrefix("-") && !label.hasSuffix("-")
+            && label.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x61...0x7a).contains(byte) || byte == 0x2d || byte == 0x5f
+            }
+    }
+
+    /// Printable, and of one word: nothing that would pass for lines of a log.
+    private static func isPlain(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy { (0x21...0x7e).contains($0) }
     }
 
     private static func mailbox(_ address: String) -> [String] {

@@ -1,5 +1,7 @@
 #if Certificates
+import SwiftASN1
 import Testing
+import X509
 
 @testable import SCPCertificates
 
@@ -18,7 +20,11 @@ struct NameTests {
             ("org", "*", false), ("a.org", "*.org", false), ("*.b.example", "*.b.example", false),
             ("", "", false), ("a..example", "a..example", false), ("bücher.example", "bücher.example", false),
             ("xn--bcher-kva.example", "xn--bcher-kva.example", true), ("host.example", "host.example\u{0}.evil", false),
-            ("host.example", " host.example", false),
+            ("host.example", " host.example", false), ("host.example", "host.example.", false),
+            ("host.example..", "host.example", false), ("-a.example", "-a.example", false),
+            ("a_b.example", "a_b.example", true), ("192.0.2.1", "192.0.2.1", false),
+            ("\u{212a}.example", "k.example", false), ("k.example", "\u{212a}.example", false),
+            (String(repeating: "a", count: 64) + ".org", String(repeating: "a", count: 64) + ".org", false),
         ])
     func hosts(expected: String, presented: String, matches: Bool) {
         #expect(PeerName.dns(expected).isMatched(by: .dns(presented)) == matches)
@@ -41,6 +47,18 @@ struct NameTests {
         #expect(!PeerName.uri("https://a.example/x").isMatched(by: .uri("https://a.example/X")))
         #expect(!PeerName.dns("192.0.2.1").isMatched(by: .ip([192, 0, 2, 1])))
         #expect(PeerName.ip([1, 2, 3]).description == "an address of 3 bytes")
+    }
+
+    @Test("what is no name of its kind is passed over, since a name constraint would not see it")
+    func strange() {
+        let strange: [GeneralName] = [
+            .dnsName("host.example."), .dnsName("a b.example"), .dnsName(""), .dnsName("*"), .dnsName("*.org"),
+            .ipAddress(ASN1OctetString(contentBytes: [1, 2, 3])), .ipAddress(ASN1OctetString(contentBytes: [])),
+            .uniformResourceIdentifier("https://a/\nclient 2: closed"), .uniformResourceIdentifier(""),
+            .rfc822Name("a\u{1b}[2J@b"), .registeredID([1, 2, 3]),
+        ]
+        for name in strange { #expect(PeerName(name) == nil, "\(name)") }
+        #expect(PeerName(GeneralName.dnsName("*.b.example")) == .dns("*.b.example"))
     }
 }
 #endif

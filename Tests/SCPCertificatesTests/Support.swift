@@ -26,6 +26,36 @@ struct Estate {
         return try CertificateIdentity(chain: [leaf] + others, key: key)
     }
 
+    /// A certificate that no authority of ours would make, shown by who has its key.
+    static func certificate(
+        _ key: Certificate.PrivateKey, version: Certificate.Version = .v3,
+        by issuer: CertificateAuthority, lifetime: TimeInterval = 30 * day, with others: [Certificate] = [],
+        extensions: Certificate.Extensions? = nil
+    ) throws -> PeerCredential {
+        try CertificateIdentity(
+            chain: [
+                make(
+                    "leaf", key.publicKey, version: version, by: issuer, lifetime: lifetime,
+                    extensions: extensions ?? names(["host.example"]))
+            ] + others, key: key
+        ).shown()
+    }
+
+    static func make(
+        _ name: String, _ key: Certificate.PublicKey, version: Certificate.Version = .v3,
+        by issuer: CertificateAuthority, lifetime: TimeInterval = 30 * day, extensions: Certificate.Extensions
+    ) throws -> Certificate {
+        try Certificate(
+            version: version, serialNumber: Certificate.SerialNumber(), publicKey: key,
+            notValidBefore: Date().addingTimeInterval(-day), notValidAfter: Date().addingTimeInterval(lifetime),
+            issuer: issuer.certificate.subject, subject: try DistinguishedName { CommonName(name) },
+            signatureAlgorithm: .ecdsaWithSHA256, extensions: extensions, issuerPrivateKey: issuer.key)
+    }
+
+    static func names(_ names: [String]) throws -> Certificate.Extensions {
+        try Certificate.Extensions { SubjectAlternativeNames(names.map { PeerName($0).generalName }) }
+    }
+
     func verifier(_ names: [String] = ["host.example"]) -> CertificateVerifier {
         CertificateVerifier(roots: [root.certificate], names: .anyOf(names.map(PeerName.init)))
     }

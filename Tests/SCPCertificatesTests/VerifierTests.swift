@@ -48,10 +48,19 @@ struct VerifierTests {
             name: "Later", lifetime: 9 * day, now: Date().addingTimeInterval(day))
         let early = try estate.identity(by: below, with: [below.certificate])
         #expect(early.chain[0].notValidAfter <= below.certificate.notValidAfter)
-        guard case .invalidPath = await error(estate.verifier(), try early.shown()) else {
-            Issue.record("an authority that is not valid yet has vouched")
-            return
-        }
+        #expect(await error(estate.verifier(), try early.shown()) == .notYetValid)
+        var late = estate.verifier()
+        late.now = { Date().addingTimeInterval(400 * day) }
+        let long = try Estate.certificate(CertificateKeyKind.p256.makeKey(), by: estate.root, lifetime: 500 * day)
+        #expect(await error(late, long) == .expired)
+    }
+
+    @Test("times that no calendar has", arguments: [Date.distantPast, .distantFuture])
+    func ends(time: Date) async throws {
+        var verifier = estate.verifier()
+        verifier.now = { time }
+        let shown = try estate.identity().shown()
+        #expect(await error(verifier, shown) == (time == .distantPast ? .notYetValid : .expired))
     }
 
     @Test("names")
