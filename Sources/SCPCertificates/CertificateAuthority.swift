@@ -85,9 +85,12 @@ public struct CertificateAuthority: Sendable {
     ///   - name: the subject's common name, for people.
     ///   - names: what peers compare with whom they expect.
     ///   - lifetime: in seconds; no longer than the authority's.
+    /// - Throws: ``CertificateError/notIssued(_:)`` when the authority has expired, or a name is none.
     public func issue(
         to publicKey: Certificate.PublicKey, name: String, names: [PeerName], lifetime: TimeInterval, now: Date = Date()
     ) throws(CertificateError) -> Certificate {
+        guard now < certificate.notValidAfter else { throw .notIssued("the authority has expired") }
+        for name in names where PeerName(name.generalName) == nil { throw .notIssued("'\(name)' is no name") }
         do {
             let issuer = certificate
             let extensions = try Certificate.Extensions {

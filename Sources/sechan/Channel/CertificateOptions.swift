@@ -68,7 +68,8 @@ struct CertificateRules: Sendable {
     ///
     /// - Parameter address: whose host is expected when no name was said; nil for a listener.
     func apply(
-        to configuration: inout Configuration<Provider>, _ options: inout TransportOptions, at address: Address?
+        to configuration: inout Configuration<Provider>, _ options: inout TransportOptions, at address: Address?,
+        _ output: Output
     ) throws(Failure) {
         guard let roots else { return }
         var names = CertificateVerifier.Names.anyOf(self.names)
@@ -90,6 +91,8 @@ struct CertificateRules: Sendable {
                 let peer = try await verifier.verify(credential, from: role)
                 return .accept(names: peer.names.map(\.description))
             } catch {
+                // Who connects says so at its end.
+                if role == .initiator { output.note("refused: \(error)") }
                 return .reject(reason: "\(error)")
             }
         }

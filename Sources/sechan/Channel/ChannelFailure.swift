@@ -69,6 +69,10 @@ extension Failure {
             "A key does not talk to itself: if both sides have the same identity, make another with `sechan keygen`."
         case (_, .identityRejected):
             "Give the owner of the listener your public key (`sechan pubkey`), for `sechan trust add`."
+        #if Certificates
+        case (_, .credentialInvalid) where error.origin != .local:
+            "The peer takes only certificates of its own authority, or none: --cert names the one that we show."
+        #endif
         default: nil
         }
     }

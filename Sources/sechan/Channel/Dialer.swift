@@ -109,7 +109,7 @@ struct Dialer: Sendable {
         var (configuration, options) = (party.configuration, transportOptions())
         configuration.identityPolicy = expected.map { .pinned($0) } ?? .anyone
         configuration.responderKey = expected
-        try rules.apply(to: &configuration, &options, at: address)
+        try rules.apply(to: &configuration, &options, at: address, output)
         return try await connect(configuration, options)
     }
     #endif

@@ -22,7 +22,7 @@ struct ListenerSetup: Sendable {
         options.maximumUnauthenticatedConnections = min(maximumConnections, options.maximumUnauthenticatedConnections)
         gatekeeper.apply(to: &configuration, &options.transport)
         #if Certificates
-        try party.certificates?.apply(to: &configuration, &options.transport, at: nil)
+        try party.certificates?.apply(to: &configuration, &options.transport, at: nil, output)
         #endif
         self.configuration = configuration
         self.options = options

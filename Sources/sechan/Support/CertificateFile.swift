@@ -3,7 +3,15 @@ import SCP
 import SCPCertificates
 import X509
 
-/// Certificates and their keys in PEM files.
+extension Certificate {
+    /// Whether it may issue others.
+    var isAuthority: Bool {
+        if case .isCertificateAuthority = try? extensions.basicConstraints { true } else { false }
+    }
+}
+
+/// Certificates and their keys in PEM files. The keys pass through strings, which nobody wipes: the library reads no
+/// others.
 enum CertificateFile {
     /// Longer files are no certificates.
     private static let sizeLimit = 262_144
@@ -27,6 +35,9 @@ enum CertificateFile {
 
     static func authority(_ path: String, key: String?) throws(Failure) -> CertificateAuthority {
         let certificate = try certificates(path)[0]
+        guard certificate.isAuthority else {
+            throw Failure(.configuration, "\(path) is not an authority's certificate")
+        }
         let privateKey = try privateKey(key ?? self.key(beside: path))
         return try of(path) { () throws(SCPCertificates.CertificateError) in
             try CertificateAuthority(certificate: certificate, key: privateKey)
@@ -72,11 +83,19 @@ enum CertificateFile {
     private static func create(_ path: String, _ text: String, mode: UInt32) throws(Failure) {
         do throws(SystemError) {
             let file = try File.create(path, mode: mode)
-            try file.write(Array(text.utf8).span)
-            try file.synchronize()
+            do throws(SystemError) {
+                try file.write(text)
+                try file.synchronize()
+            } catch {
+                // The file is ours and useless.
+                try? SystemCalls.remove(path)
+                throw error
+            }
         } catch {
             guard error.alreadyExists else { throw Failure(.cannotCreate, error) }
-            throw Failure(.cannotCreate, "\(path) exists already, and is never replaced")
+            throw Failure(
+                .cannotCreate, "\(path) exists already, and is never replaced",
+                remedy: "Choose another name, or move the old file away first.")
         }
     }
 

@@ -162,12 +162,9 @@ private struct CertificateFacts {
         names = ((try? PeerName.names(of: certificate)) ?? []).map(\.description)
         begins = Timestamp.text(secondsSinceEpoch: Int64(certificate.notValidBefore.timeIntervalSince1970))
         ends = Timestamp.text(secondsSinceEpoch: Int64(certificate.notValidAfter.timeIntervalSince1970))
-        key = certificate.publicKey.description
-        if case .isCertificateAuthority = try? certificate.extensions.basicConstraints {
-            isAuthority = true
-        } else {
-            isAuthority = false
-        }
+        // "P256.PublicKey" of the library.
+        key = certificate.publicKey.description.replacing(".PublicKey", with: "")
+        isAuthority = certificate.isAuthority
     }
 
     var text: String {
@@ -189,7 +186,7 @@ extension JSONRecord {
             [
                 "path": .string(path), "subject": .string(facts.subject), "issuer": .string(facts.issuer),
                 "names": .array(facts.names.map { .string($0) }), "notBefore": .string(facts.begins),
-                "notAfter": .string(facts.ends), "isAuthority": .boolean(facts.isAuthority),
+                "notAfter": .string(facts.ends), "key": .string(facts.key), "isAuthority": .boolean(facts.isAuthority),
             ])
     }
 }
