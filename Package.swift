@@ -151,7 +151,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "SCPCertificatesTests",
-            dependencies: ["SCP", "SCPCertificates", "SCPGcrypt", "SCPSimulation"],
+            dependencies: [
+                "SCP", "SCPCertificates", "SCPGcrypt", "SCPSwiftCrypto", "SCPNIO", "SCPSimulation",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "SCPNIOTests",

@@ -1,7 +1,7 @@
 #if Certificates
 public import SCP
 internal import SwiftASN1
-@_spi(FixedExpiryValidationTime) public import X509
+public import X509
 
 #if canImport(FoundationEssentials)
 public import FoundationEssentials
@@ -133,7 +133,7 @@ public struct CertificateVerifier: Sendable {
         var subjects: Set<DistinguishedName> = []
         let intermediates = others.filter { subjects.insert($0.subject).inserted }
         var verifier = Verifier(rootCertificates: CertificateStore(roots)) {
-            RFC5280Policy(fixedExpiryValidationTime: time)
+            Self.rules(RFC5280Policy.self, at: time)
             CheckedExtensions()
         }
         let result: CertificateValidationResult = await verifier.validate(
@@ -146,6 +146,20 @@ public struct CertificateVerifier: Sendable {
         }
     }
 }
+
+extension CertificateVerifier {
+    fileprivate static func rules<Policy: TimedPolicy>(_ type: Policy.Type, at time: Date) -> Policy {
+        Policy(validationTime: time)
+    }
+}
+
+/// The initializer with a time is deprecated for one that only the library's friends may call; as a requirement it is
+/// neither.
+private protocol TimedPolicy: VerifierPolicy {
+    init(validationTime: Date)
+}
+
+extension RFC5280Policy: TimedPolicy {}
 
 /// What the verifier above looks at by itself, so that it may be critical.
 private struct CheckedExtensions: VerifierPolicy {

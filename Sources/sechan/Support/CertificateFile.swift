@@ -51,9 +51,12 @@ enum CertificateFile {
     /// Writes a new certificate, with its chain, and the private key beside it, which only its owner may read.
     static func create(_ path: String, _ chain: [Certificate], _ key: Certificate.PrivateKey) throws(Failure) {
         let texts = try of(path) { () throws(SCPCertificates.CertificateError) in
-            (try PEM.text(key), try chain.map { certificate throws(SCPCertificates.CertificateError) in
-                try PEM.text(certificate)
-            }.joined())
+            (
+                try PEM.text(key),
+                try chain.map { certificate throws(SCPCertificates.CertificateError) in
+                    try PEM.text(certificate)
+                }.joined()
+            )
         }
         let keyPath = self.key(beside: path)
         try create(keyPath, texts.0, mode: 0o600)
