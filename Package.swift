@@ -152,7 +152,8 @@ let package = Package(
         .testTarget(
             name: "SCPCertificatesTests",
             dependencies: [
-                "SCP", "SCPCertificates", "SCPGcrypt", "SCPSimulation",
+                "SCP", "SCPCertificates", "SCPGcrypt", "SCPSwiftCrypto", "SCPNIO", "SCPSimulation",
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "X509", package: "swift-certificates", condition: .when(traits: ["Certificates"])),
                 .product(name: "SwiftASN1", package: "swift-asn1", condition: .when(traits: ["Certificates"])),
                 .product(name: "_CryptoExtras", package: "swift-crypto", condition: .when(traits: ["Certificates"])),

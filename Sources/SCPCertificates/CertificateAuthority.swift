@@ -79,6 +79,19 @@ public struct CertificateAuthority: Sendable {
         }
     }
 
+    /// A new key with its certificate, as ``issue(to:name:names:lifetime:now:)`` makes it; the first name is the common
+    /// name.
+    public func identity(
+        names: [PeerName], kind: CertificateKeyKind = .p256, lifetime: TimeInterval, now: Date = Date()
+    ) throws(CertificateError) -> CertificateIdentity {
+        let key = kind.makeKey()
+        let leaf = try issue(
+            to: key.publicKey, name: names.first?.description ?? "", names: names, lifetime: lifetime, now: now)
+        // What stands above goes with it, but for a root, which verifiers have.
+        let isRoot = certificate.issuer == certificate.subject
+        return try CertificateIdentity(chain: isRoot ? [leaf] : [leaf, certificate], key: key)
+    }
+
     /// A certificate for both roles of a peer: digitalSignature, serverAuth and clientAuth, and its names.
     ///
     /// - Parameters:

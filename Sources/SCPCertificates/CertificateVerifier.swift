@@ -1,7 +1,7 @@
 #if Certificates
 public import SCP
 internal import SwiftASN1
-@_spi(FixedExpiryValidationTime) public import X509
+public import X509
 
 #if canImport(FoundationEssentials)
 public import FoundationEssentials
@@ -135,7 +135,7 @@ public struct CertificateVerifier: Sendable {
         let intermediates = others.filter { subjects.insert($0.subject).inserted }
         var verifier = Verifier(rootCertificates: CertificateStore(roots)) {
             PathRules()
-            RFC5280Policy(fixedExpiryValidationTime: time)
+            Self.rules(RFC5280Policy.self, at: time)
         }
         let known = verifier.policy.verifyingCriticalExtensions
         guard !leaf.extensions.contains(where: { $0.critical && !known.contains($0.oid) }) else {
@@ -164,4 +164,18 @@ public struct CertificateVerifier: Sendable {
         return .invalidPath(String(text.prefix(500)))
     }
 }
+
+extension CertificateVerifier {
+    fileprivate static func rules<Policy: TimedPolicy>(_ type: Policy.Type, at time: Date) -> Policy {
+        Policy(validationTime: time)
+    }
+}
+
+/// The initializer with a time is deprecated for one that only the library's friends may call; as a requirement it is
+/// neither.
+private protocol TimedPolicy: VerifierPolicy {
+    init(validationTime: Date)
+}
+
+extension RFC5280Policy: TimedPolicy {}
 #endif
