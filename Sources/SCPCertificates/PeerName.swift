@@ -34,8 +34,8 @@ public enum PeerName: Hashable, Sendable {
         }
     }
 
-    /// The subject alternative names of a certificate, but for kinds that are not compared here, and for what is no name
-    /// of its kind, with which a name constraint would compare in vain.
+    /// The subject alternative names of a certificate, but for kinds that are not compared here, and for what is no
+    /// name of its kind, with which a name constraint would compare in vain.
     public static func names(of certificate: Certificate) throws(CertificateError) -> [PeerName] {
         do {
             return try certificate.extensions.subjectAlternativeNames.map { $0.compactMap(PeerName.init) } ?? []

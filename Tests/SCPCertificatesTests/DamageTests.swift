@@ -1,7 +1,9 @@
 #if Certificates
 import SCP
 import SCPSimulation
+import SwiftASN1
 import Testing
+import X509
 
 @testable import SCPCertificates
 
@@ -30,6 +32,66 @@ struct DamageTests {
         }
         #expect(refusals.contains(.malformed(0)) && refusals.contains(.malformed(1)))
         #expect(refusals.count >= 4)
+    }
+
+    /// Who has an authority can have anything signed: here the rules of paths see what was damaged.
+    @Test("3,000 that were damaged before their authority signed them: none traps", arguments: 0..<3)
+    func signed(round: Int) async throws {
+        let random = SeededGenerator(seed: UInt64(60 + round))
+        let estate = try Estate(.ed25519)
+        let (key, leafKey) = (CertificateKeyKind.ed25519.makeKey(), CertificateKeyKind.ed25519.makeKey())
+        let below = try Estate.make(
+            "Below", key.publicKey, by: estate.root, .ed25519,
+            extensions: Certificate.Extensions {
+                Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
+                Critical(KeyUsage(keyCertSign: true))
+                Critical(
+                    NameConstraints(
+                        permittedDNSDomains: ["example"], excludedDNSDomains: ["other.example"],
+                        excludedIPRanges: [ASN1OctetString(contentBytes: [10, 0, 0, 0, 255, 0, 0, 0])],
+                        forbiddenURIDomains: ["other.example"]))
+            })
+        let leaf = try CertificateAuthority(certificate: below, key: key).issue(
+            to: leafKey.publicKey, name: "leaf",
+            names: ["host.example", "192.0.2.1", "spiffe://host.example/x", "a@host.example"].map(PeerName.init),
+            lifetime: day)
+        let shown = try CertificateIdentity(chain: [leaf, below], key: leafKey).shown()
+        #expect(await error(estate.verifier(), shown) == nil)
+        var refusals: Set<SCPCertificates.CertificateError> = []
+        var accepted = 0
+        for _ in 0..<1_000 {
+            var chain = shown.chain
+            let index = random.next(below: 2)
+            var body = try #require(Self.body(of: chain[index]))
+            for _ in 0...random.next(below: 3) {
+                let at = random.next(below: body.count)
+                body[at] =
+                    random.next(below: 2) == 0
+                    ? body[at] ^ (1 << UInt8(random.next(below: 8))) : body[random.next(below: body.count)]
+            }
+            chain[index] = try Self.certificate(body, by: index == 0 ? key : estate.root.key)
+            if let refusal = await error(estate.verifier(), shown.with(chain: chain)) {
+                refusals.insert(refusal)
+            } else {
+                accepted += 1
+            }
+            #expect(await error(estate.verifier(["other.example"]), shown.with(chain: chain)) != nil)
+        }
+        let paths = refusals.filter { if case .invalidPath = $0 { true } else { false } }
+        #expect(accepted > 0 && paths.count >= 3 && refusals.contains(.malformed(0)), "\(accepted) \(refusals)")
+    }
+
+    /// TBSCertificate, which is what is signed (RFC 5280 4.1).
+    private static func body(of certificate: [UInt8]) -> [UInt8]? {
+        guard certificate.count > 8, certificate[1] == 0x82, certificate[5] == 0x82 else { return nil }
+        return Array(certificate[4..<(8 + Int(certificate[6]) << 8 + Int(certificate[7]))])
+    }
+
+    private static func certificate(_ body: [UInt8], by key: Certificate.PrivateKey) throws -> [UInt8] {
+        let signature = try key.sign(bytes: body, signatureAlgorithm: .ed25519).rawRepresentation
+        let ed25519: [UInt8] = [0x30, 5, 6, 3, 0x2b, 0x65, 0x70]
+        let content = body + ed25519 + [3, 65, 0] + signature
+        return [0x30, 0x82, UInt8(content.count >> 8), UInt8(content.count & 0xff)] + content
     }
 
     private func damage(_ bytes: inout [UInt8], _ random: SeededGenerator) {

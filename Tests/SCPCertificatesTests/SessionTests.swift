@@ -1,4 +1,5 @@
 #if Certificates
+import struct Foundation.Date
 import SCP
 import SCPGcrypt
 import SCPSimulation
@@ -105,6 +106,59 @@ struct SessionTests {
             #expect(wrong == [expected])
             #expect(closure(pipe, of: .initiator) == .credentialInvalid)
             #expect(closure(pipe, of: .responder) == .credentialInvalid)
+        }
+    }
+
+    /// What somebody shows, and what the other side finds wrong with it; nothing is found where nothing is shown.
+    private func faults(_ names: [String]) throws -> [(shown: Credential?, wrong: SCPCertificates.CertificateError?)] {
+        let good = try estate.identity(names).credential()
+        let other = try estate.identity(names).credential()
+        let ed25519 = try estate.identity(names, kind: .ed25519).credential()
+        let past = Date().addingTimeInterval(-9 * day)
+        func credential(
+            _ chain: [[UInt8]], _ scheme: SignatureScheme = .ecdsaP256,
+            sign: @escaping @Sendable ([UInt8]) throws(CryptoError) -> [UInt8]
+        ) -> Credential { Credential(scheme: scheme, chain: chain, sign: sign) }
+        return [
+            (nil, nil),
+            (try estate.identity(names, lifetime: day, now: past).credential(), .expired),
+            (
+                try CertificateIdentity(chain: [estate.root.certificate], key: estate.root.key).credential(),
+                .notForSignatures
+            ),
+            // Of another leaf with the same names; of another kind of key; without the hash of the chain.
+            (credential(good.chain, sign: other.sign), .badSignature),
+            (credential(good.chain, sign: ed25519.sign), .badSignature),
+            (credential(good.chain, .ed25519, sign: ed25519.sign), .schemeMismatch),
+            (credential(good.chain, SignatureScheme(rawValue: 0x0401), sign: good.sign), .unknownScheme(0x0401)),
+            (
+                credential(good.chain + other.chain) { message throws(CryptoError) in
+                    try good.sign(message.dropLast(32) + [UInt8](repeating: 0, count: 32))
+                }, .badSignature
+            ),
+            // In the form of TLS (RFC 8446 4.4.3), over the same hash.
+            (
+                credential(good.chain) { message throws(CryptoError) in
+                    let context = Array("TLS 1.3, server CertificateVerify".utf8) + [0]
+                    return try good.sign([UInt8](repeating: 0x20, count: 64) + context + message.suffix(96).prefix(32))
+                }, .badSignature
+            ),
+            (credential(good.chain.map { Array($0.dropLast()) }, sign: good.sign), .malformed(0)),
+        ]
+    }
+
+    @Test("each kind of fault ends with CREDENTIAL_INVALID on both sides", arguments: [Role.initiator, .responder])
+    func faulty(role: Role) async throws {
+        let name = role == .initiator ? "client.example" : "server.example"
+        for (number, (shown, expected)) in try faults([name]).enumerated() {
+            var (initiator, responder) = (initiator, responder)
+            if role == .initiator { initiator.credential = shown } else { responder.credential = shown }
+            var pipe = try Pipe(initiator: initiator, responder: responder)
+            let (_, wrong) = await run(
+                &pipe, estate.verifier(["server.example"]), estate.verifier(["client.example"]))
+            #expect(wrong == (expected.map { [$0] } ?? []), "case \(number)")
+            #expect(closure(pipe, of: .initiator) == .credentialInvalid, "case \(number)")
+            #expect(closure(pipe, of: .responder) == .credentialInvalid, "case \(number)")
         }
     }
 

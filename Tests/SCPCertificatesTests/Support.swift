@@ -43,13 +43,14 @@ struct Estate {
 
     static func make(
         _ name: String, _ key: Certificate.PublicKey, version: Certificate.Version = .v3,
-        by issuer: CertificateAuthority, lifetime: TimeInterval = 30 * day, extensions: Certificate.Extensions
+        by issuer: CertificateAuthority, _ algorithm: Certificate.SignatureAlgorithm = .ecdsaWithSHA256,
+        lifetime: TimeInterval = 30 * day, extensions: Certificate.Extensions
     ) throws -> Certificate {
         try Certificate(
             version: version, serialNumber: Certificate.SerialNumber(), publicKey: key,
             notValidBefore: Date().addingTimeInterval(-day), notValidAfter: Date().addingTimeInterval(lifetime),
             issuer: issuer.certificate.subject, subject: try DistinguishedName { CommonName(name) },
-            signatureAlgorithm: .ecdsaWithSHA256, extensions: extensions, issuerPrivateKey: issuer.key)
+            signatureAlgorithm: algorithm, extensions: extensions, issuerPrivateKey: issuer.key)
     }
 
     static func names(_ names: [String]) throws -> Certificate.Extensions {

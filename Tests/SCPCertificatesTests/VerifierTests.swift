@@ -122,13 +122,13 @@ struct VerifierTests {
         #expect(await error(verifier, shown.with(chain: [shown.chain[0] + [0]])) == .malformed(0))
     }
 
-    /// All with one subject and one key, told apart by a name each, so that every one can follow every other: seven have
-    /// 13,700 paths, and the library tries them all.
+    /// All with one subject and one key, told apart by a name each, so that every one can follow every other: eight
+    /// have 110,000 paths, and the library would try them all, for minutes.
     @Test("many authorities that vouch for each other take no time")
     func mutualIssuers() async throws {
         let key = CertificateKeyKind.p256.makeKey()
         let subject = try DistinguishedName { CommonName("M") }
-        let others = try (0..<7).map { number in
+        let others = try (0..<8).map { number in
             try Certificate(
                 version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: key.publicKey,
                 notValidBefore: Date().addingTimeInterval(-day), notValidAfter: Date().addingTimeInterval(day),
@@ -143,7 +143,7 @@ struct VerifierTests {
         let clock = ContinuousClock()
         let begun = clock.now
         #expect(await error(estate.verifier(), shown) == .untrusted)
-        #expect(clock.now - begun < .seconds(3))
+        #expect(clock.now - begun < .seconds(60))
     }
 
     @Test("what an authority does not issue")
@@ -168,7 +168,7 @@ struct VerifierTests {
         let usurped = try estate.identity(by: usurper, with: [leaf])
         #expect(
             await error(estate.verifier(), try usurped.shown())
-                == .invalidPath("RFC5280Policy: Certificate certificate 1 is not marked as a CA"))
+                == .invalidPath("certificate 1 is not for signing certificates"))
         let first = try estate.root.issueAuthority(name: "First", pathLength: 0, lifetime: 20 * day)
         let second = try first.issueAuthority(name: "Second", pathLength: 0, lifetime: 10 * day)
         let long = try estate.identity(lifetime: day, by: second, with: [second.certificate, first.certificate])
