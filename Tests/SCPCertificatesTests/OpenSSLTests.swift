@@ -23,7 +23,9 @@ struct OpenSSLTests {
 
     /// What the command says, and whether it was content.
     @discardableResult
-    private func openssl(_ arguments: String...) throws -> (text: String, isGood: Bool) {
+    private func openssl(_ arguments: String...) throws -> (text: String, isGood: Bool) { try openssl(arguments) }
+
+    private func openssl(_ arguments: [String]) throws -> (text: String, isGood: Bool) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
         process.arguments = arguments
@@ -133,6 +135,7 @@ struct OpenSSLTests {
         var damaged = shown.signature
         damaged[damaged.count / 2] ^= 1
         #expect(await error(verifier, shown.with(signature: damaged)) == .badSignature)
+        if scheme == .rsaPSS { try await otherRSA(shown, verifier) }
         // Our identities take their keys, but for RSA, with which we do not sign.
         let text = try String(contentsOfFile: path("leaf.key"), encoding: .utf8)
         if scheme == .rsaPSS {
@@ -142,6 +145,42 @@ struct OpenSSLTests {
         } else {
             let identity = try CertificateIdentity(chain: chain, key: PEM.privateKey(text))
             #expect(await error(verifier, try identity.shown()) == nil)
+        }
+    }
+
+    /// The same key's signatures that are not those of 0x0804: other paddings, other salts, another digest.
+    private func otherRSA(_ shown: PeerCredential, _ verifier: CertificateVerifier) async throws {
+        for options in [
+            ["-sha256", "rsa_padding_mode:pkcs1"], ["-sha256", "rsa_padding_mode:pss", "rsa_pss_saltlen:20"],
+            ["-sha256", "rsa_padding_mode:pss", "rsa_pss_saltlen:0"],
+            ["-sha384", "rsa_padding_mode:pss", "rsa_pss_saltlen:32"],
+        ] {
+            let signed = try openssl(
+                ["dgst", options[0], "-sign", path("leaf.key")] + options.dropFirst().flatMap { ["-sigopt", $0] }
+                    + ["-out", path("other"), path("signed")])
+            #expect(signed.isGood, "\(signed.text)")
+            let signature = Array(try Data(contentsOf: folder.appendingPathComponent("other")))
+            #expect(await error(verifier, shown.with(signature: signature)) == .badSignature, "\(options)")
+        }
+    }
+
+    @Test(
+        "keys that no scheme is for",
+        arguments: ["EC -pkeyopt ec_paramgen_curve:P-521", "EC -pkeyopt ec_paramgen_curve:secp256k1", "ed448"])
+    func otherKeys(kind: String) async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let words = kind.split(separator: " ").map(String.init)
+        #expect(try openssl(["genpkey", "-algorithm"] + words + ["-out", path("leaf.key")]).isGood)
+        let made = try openssl(
+            "req", "-x509", "-new", "-key", path("leaf.key"), "-subj", "/CN=leaf", "-days", "10", "-outform", "DER",
+            "-addext", "subjectAltName=DNS:host.example", "-out", path("leaf.der"))
+        #expect(made.isGood, "\(made.text)")
+        let certificate = Array(try Data(contentsOf: folder.appendingPathComponent("leaf.der")))
+        let shown = try Estate().identity().shown().with(chain: [certificate])
+        // The library has P-521, and neither of the others.
+        let expected = kind.contains("P-521") ? SCPCertificates.CertificateError.schemeMismatch : .malformed(0)
+        for scheme in [SignatureScheme.ed25519, .ecdsaP256, .ecdsaP384, .rsaPSS] {
+            #expect(await error(try Estate().verifier(), shown.with(scheme: scheme)) == expected)
         }
     }
 }

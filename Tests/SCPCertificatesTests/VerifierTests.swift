@@ -103,6 +103,9 @@ struct VerifierTests {
         for signature in [[], [0], shown.signature.dropLast(), shown.signature + [0]] as [[UInt8]] {
             #expect(await error(verifier, shown.with(signature: signature)) == .badSignature)
         }
+        let large = try estate.identity(kind: .p384).shown()
+        #expect(await error(verifier, large.with(scheme: .ecdsaP256)) == .schemeMismatch)
+        #expect(await error(verifier, shown.with(scheme: .ecdsaP384)) == .schemeMismatch)
         #expect(await error(verifier, shown.with(scheme: .ed25519)) == .schemeMismatch)
         #expect(await error(verifier, shown.with(scheme: .rsaPSS)) == .schemeMismatch)
         #expect(await error(verifier, shown.with(scheme: SignatureScheme(rawValue: 0x0401))) == .unknownScheme(0x0401))
