@@ -124,7 +124,13 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
 
     public func channelReadComplete(context: ChannelHandlerContext) {
         // First, so that what they answer at once leaves with our acknowledgement, in one write.
-        if isEstablished { deliver(context) }
+        // What they ask for meanwhile waits for the round: `.closed` comes after all messages, and frames leave together.
+        if isEstablished, !isPumping {
+            isPumping = true
+            deliver(context)
+            isPumping = false
+            if mustPumpAgain { hasNews = true }
+        }
         if hasNews { pump() }
         if !deliversInPipeline { context.fireChannelReadComplete() }
         readOn(context)
@@ -233,6 +239,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
         let messages = session.readAll()
         guard !messages.isEmpty else { return }
         isDemanded = false
+        mustPumpAgain = true  // their credit goes back, asked for or not
         for message in messages { context.fireChannelRead(wrapInboundOut(message)) }
         context.fireChannelReadComplete()
     }
