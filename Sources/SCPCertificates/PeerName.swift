@@ -48,8 +48,9 @@ public enum PeerName: Hashable, Sendable {
         switch name {
         case .dnsName(let text) where PeerName.labels(text) != nil: self = .dns(text)
         case .ipAddress(let octets) where [4, 16].contains(octets.bytes.count): self = .ip(Array(octets.bytes))
-        case .uniformResourceIdentifier(let text) where PeerName.isPlain(text): self = .uri(text)
-        case .rfc822Name(let text) where PeerName.isPlain(text): self = .email(text)
+        case .uniformResourceIdentifier(let text) where PeerName.isPlain(text) && PeerName(text) == .uri(text):
+            self = .uri(text)
+        case .rfc822Name(let text) where PeerName.isPlain(text) && PeerName(text) == .email(text): self = .email(text)
         default: return nil
         }
     }

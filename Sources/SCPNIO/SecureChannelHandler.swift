@@ -124,7 +124,7 @@ public final class SecureChannelHandler<Provider: CryptoProvider>: ChannelDuplex
 
     public func channelReadComplete(context: ChannelHandlerContext) {
         // First, so that what they answer at once leaves with our acknowledgement, in one write.
-        // What they ask for meanwhile waits for the round: `.closed` comes after all messages, and frames leave together.
+        // What they ask for meanwhile waits for the round: `.closed` comes after all messages.
         if isEstablished, !isPumping {
             isPumping = true
             deliver(context)
