@@ -56,6 +56,9 @@ struct NameTests {
             .ipAddress(ASN1OctetString(contentBytes: [1, 2, 3])), .ipAddress(ASN1OctetString(contentBytes: [])),
             .uniformResourceIdentifier("https://a/\nclient 2: closed"), .uniformResourceIdentifier(""),
             .rfc822Name("a\u{1b}[2J@b"), .registeredID([1, 2, 3]),
+            // Read as text they would be names of other kinds.
+            .uniformResourceIdentifier("host.example"), .uniformResourceIdentifier("192.0.2.1"),
+            .rfc822Name("host.example"), .rfc822Name("https://a.example/"),
         ]
         for name in strange { #expect(PeerName(name) == nil, "\(name)") }
         #expect(PeerName(GeneralName.dnsName("*.b.example")) == .dns("*.b.example"))

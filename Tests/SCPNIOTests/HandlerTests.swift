@@ -12,7 +12,7 @@ private final class EmbeddedPair {
         let channel: EmbeddedChannel
         /// Flushes that reached the transport's side, and writes.
         let counter: Counter
-        private let collector = Collector()
+        let collector = Collector()
 
         init(_ role: Role, _ configuration: Configuration<GcryptProvider>, _ loop: EmbeddedEventLoop) throws {
             let counter = Counter()
@@ -63,8 +63,12 @@ private final class EmbeddedPair {
         var messages: [Message] = []
         var events: [Event] = []
         var errors: [any Error] = []
+        var whenRead: ((ChannelHandlerContext) -> Void)?
 
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) { messages.append(unwrapInboundIn(data)) }
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            messages.append(unwrapInboundIn(data))
+            whenRead?(context)
+        }
         func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
             if let event = event as? Event { events.append(event) }
         }
@@ -258,6 +262,39 @@ struct HandlerTests {
         try pair.exchange()
         #expect(closed.value)
         #expect(!pair.client.channel.isActive)
+    }
+
+    @Test("messages and a close in one read: .closed comes last, whatever is written in between")
+    func closedLast() throws {
+        let pair = try EmbeddedPair.established(ends)
+        let countBefore = Shared(-1)
+        let collector = pair.server.collector
+        collector.whenRead = { context in
+            context.writeAndFlush(NIOAny(OutgoingMessage(ByteBuffer(string: "seen"), on: .default)), promise: nil)
+            if case .closed = collector.events.last { countBefore.value = collector.messages.count }
+        }
+        pair.server.want()
+        _ = pair.client.write([1])
+        _ = pair.client.write([2])
+        pair.client.channel.close(promise: nil)
+        try pair.exchange()
+        #expect(pair.server.messages.map(\.array) == [[1], [2]])
+        #expect(pair.server.closure == .byPeer(.noError, reason: []))
+        #expect(countBefore.value == -1)
+    }
+
+    @Test("credit for messages that were taken leaves at once, though nobody wants more")
+    func creditAtOnce() throws {
+        let pair = try EmbeddedPair.established(ends)
+        for _ in 0..<10 { _ = pair.client.write(pattern(ends.server.limits.channelCredit / 16)) }
+        pair.client.channel.flush()
+        try pair.exchange()
+        try pair.advance(by: .milliseconds(25))
+        let writes = pair.server.counter.writes
+        #expect(pair.server.messages.isEmpty)
+        pair.server.want()
+        #expect(pair.server.messages.count == 10)
+        #expect(pair.server.counter.writes == writes + 1)
     }
 
     @Test("the end of the input without a close is told after the messages")
