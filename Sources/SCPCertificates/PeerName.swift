@@ -48,7 +48,7 @@ public enum PeerName: Hashable, Sendable {
         switch name {
         case .dnsName(let text) where PeerName.labels(text) != nil: self = .dns(text)
         case .ipAddress(let octets) where [4, 16].contains(octets.bytes.count): self = .ip(Array(octets.bytes))
-        // What is told of a peer is read as text again: a URI without `://`, as `sip:a@b`, would be another kind of name.
+        // These are read as text again: a URI without `://`, as `sip:a@b`, would be another kind of name.
         case .uniformResourceIdentifier(let text) where PeerName.isPlain(text) && PeerName(text) == .uri(text):
             self = .uri(text)
         case .rfc822Name(let text) where PeerName.isPlain(text) && PeerName(text) == .email(text): self = .email(text)
